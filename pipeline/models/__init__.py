@@ -1,0 +1,1 @@
+"""The networks: what they are, how batches reach them, how Lightning trains them, how they are exported."""
