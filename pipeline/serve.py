@@ -1,0 +1,140 @@
+"""Serve the packaged Bento, dist/bento and nothing else, on 127.0.0.1:3000.
+
+    python -m pipeline.serve
+    HOST=0.0.0.0 PORT=8080 python -m pipeline.serve
+"""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+BENTO = Path("dist/bento")
+STATE = Path(".bentoml")  # BentoML's own state stays inside the project
+START_S = 60.0
+STOP_S = 10.0
+
+
+class ServeError(Exception):
+    """The Bento cannot be served."""
+
+
+def command(bento: Path, host: str, port: int) -> list[str]:
+    """The command that serves the Bento in the folder `bento`. (BentoML takes a relative folder for a module.)"""
+    where = ["--host", host, "--port", str(port)]
+    return [sys.executable, "-m", "bentoml", "serve", str(bento.absolute()), *where]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment that BentoML is run in: its state in `home`, nothing reported to anybody, and no bytecode
+    written into the Bento, whose files are hashed."""
+    own = {"BENTOML_HOME": str(home.absolute()), "BENTOML_DO_NOT_TRACK": "true", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **own}
+
+
+@contextmanager
+def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve `bento` on a free port while the context lasts, and give its URL once it is ready to answer.
+
+    Raises ServeError, with what the server wrote, if it stops or is not ready within a minute.
+    """
+    STATE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=STATE, prefix="serve-") as folder:
+        home = Path(folder)
+        log = home / "log"
+        port = free_port(host)
+        url = f"http://{host}:{port}"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                command(bento, host, port),
+                env=environment(home),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            _await_ready(process, url, log)
+            yield url
+        finally:
+            _stop(process)
+
+
+def free_port(host: str) -> int:
+    """A port on which nothing listens at this moment."""
+    with socket.create_server((host, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=1).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    state = "was not ready in time" if process.poll() is None else f"stopped with status {process.returncode}"
+    raise ServeError(f"the service {state}; it wrote:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop the server and the workers it started, which share its process group."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()
+
+
+def check(bento: Path, host: str, port: int) -> str:
+    """The IP address to listen on. Raises ServeError if there is no Bento, or nobody can listen there."""
+    if not (bento / "bento.yaml").is_file():
+        raise ServeError(f"there is no Bento in {bento}: make it with `make run` first")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server((host, port), family=family):
+            return str(address[0])
+    except OSError as error:
+        raise ServeError(
+            f"cannot listen on {host}:{port}: {error.strerror}. Choose another place with HOST and PORT,"
+            f" as in `PORT={port + 1} make serve`"
+        ) from error
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Check that there is something to serve and a place to serve it, and become the server."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(argv)
+    host = os.environ.get("HOST") or "127.0.0.1"
+    port = os.environ.get("PORT") or "3000"
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        sys.exit(f"serve: PORT is {port!r}; expected a number in 1..65535")
+    try:
+        address = check(BENTO, host, int(port))
+    except ServeError as error:
+        sys.exit(f"serve: {error}.")
+    home = STATE / f"serve-{port}"  # two servers that share one would overwrite each other's metrics
+    home.mkdir(parents=True, exist_ok=True)
+    print(f"Serving {BENTO} on http://{host}:{port} (Ctrl-C stops it)", flush=True)
+    os.execve(sys.executable, command(BENTO, address, int(port)), environment(home))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The service: what goes into the Bento, and nothing else. It imports nothing from the pipeline."""
