@@ -56,6 +56,11 @@ class Train(Strict):
     trainer: Trainer
 
 
+class Calibration(Strict):
+    abstained: Share
+    miscoverage: Share
+
+
 class Augment(Strict):
     """Half-widths of the uniform distributions that an image's affine map is drawn from, and the elastic field's size."""
 
@@ -110,7 +115,7 @@ class Promote(Strict):
 
 
 class Gates(Strict):
-    """Thresholds that a network must meet to be served. Shares of 1, except the population gap: percentage points."""
+    """Thresholds that a network must meet to be served."""
 
     error: PositiveFloat
     digit_recall: PositiveFloat
@@ -126,6 +131,7 @@ class Audit(Strict):
 class Params(Strict):
     data: Data
     train: Train
+    calibration: Calibration
     networks: dict[str, Network]
     audit: Audit
     promote: Promote

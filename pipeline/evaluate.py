@@ -1,0 +1,68 @@
+"""Measure one exported network on validation and test: models/NETWORK/ to reports/evaluate/NETWORK/.
+
+    python -m pipeline.evaluate convnet
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline import metrics, plots
+from pipeline.data.store import load_split
+from pipeline.tracking.runs import publish_evaluation
+from serving.recogniser import Predictions, Recogniser
+
+PROCESSED = Path("data/processed")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", help="the name of a folder under models/")
+    name = parser.parse_args(argv).network
+
+    recogniser = Recogniser(Path("models") / name / "model.onnx")
+    folder = Path("reports/evaluate") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, file in (("val", "validation.json"), ("test", "test.json")):
+        images, labels = load_split(PROCESSED, split)
+        predictions = recogniser.predict(images.astype(np.float32))
+        summary = metrics.summarise(predictions.probabilities, labels)
+        table(predictions, labels).to_parquet(folder / f"{split}.parquet", index=False)
+        (folder / file).write_text(json.dumps(summary, indent=2) + "\n")
+        print(f"{name}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}", flush=True)
+    draw(folder, name, images, labels, predictions)
+    publish_evaluation(name)
+
+
+def table(predictions: Predictions, labels: np.ndarray) -> pd.DataFrame:
+    """A row for each image: its row in the split, label, answer, confidence and the ten probabilities."""
+    columns = {"row": np.arange(len(labels)), "label": labels, "digit": predictions.digit}
+    digits = {f"p{digit}": predictions.probabilities[:, digit] for digit in range(10)}
+    return pd.DataFrame({**columns, "confidence": predictions.confidence, **digits})
+
+
+def draw(folder: Path, name: str, images: np.ndarray, labels: np.ndarray, predictions: Predictions) -> None:
+    """Write the tables and pictures of the test set's answers, and the training curve."""
+    answers, wrong = predictions.digit, predictions.digit != labels
+    bins = metrics.reliability(predictions.probabilities, labels)
+    bins.to_csv(folder / "reliability.csv", index=False, lineterminator="\n")
+    pairs = pd.DataFrame({"label": labels, "answer": answers})
+    pairs.to_csv(folder / "confusion.csv", index=False, lineterminator="\n")
+
+    epochs = pd.read_csv(Path("models") / name / "curve.csv")
+    figures = {
+        "confusion": plots.confusion(metrics.confusion(answers, labels), f"{name}: test set, errors shaded"),
+        "reliability": plots.reliability(bins, f"{name}: test set"),
+        "curve": plots.curve(epochs, name),
+        "misclassified": plots.misclassified(images[wrong], labels[wrong], answers[wrong], predictions.confidence[wrong]),
+    }
+    for title, figure in figures.items():
+        figure.savefig(folder / f"{title}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Calibration on validation logits: the temperature, and the thresholds of abstention and of the prediction set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from pipeline.params import Calibration
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What the recogniser needs beside the network."""
+
+    temperature: float
+    """Logits are divided by it."""
+    confidence_threshold: float
+    """The recogniser abstains under it."""
+    conformal_threshold: float
+    """Digits at least as probable belong to the prediction set."""
+
+
+def calibrate(logits: np.ndarray, labels: np.ndarray, dials: Calibration) -> Calibrated:
+    """Fit temperature and thresholds to validation logits, float [N, 10], and labels, int [N]."""
+    scale = temperature(logits, labels)
+    probabilities = softmax(logits / scale, axis=1)
+    return Calibrated(
+        temperature=scale,
+        confidence_threshold=float(np.quantile(probabilities.max(1), dials.abstained, method="lower")),
+        conformal_threshold=conformal_threshold(probabilities, labels, dials.miscoverage),
+    )
+
+
+def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The divisor of the logits that gives the labels the least negative log-likelihood (Guo et al. 2017)."""
+
+    def nll(log_scale: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_scale), axis=1)[np.arange(len(labels)), labels].mean())
+
+    return float(np.exp(minimize_scalar(nll, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, miscoverage: float) -> float:
+    """The threshold of split-conformal sets that miss the true digit with probability ``miscoverage`` at most.
+
+    Least ambiguous sets (Sadinle, Lei and Wasserman 2019). With too few labels for the promise the threshold is 0:
+    every digit is in the set.
+    """
+    allowed = int(np.floor(miscoverage * (len(labels) + 1)))
+    of_truth = np.sort(probabilities[np.arange(len(labels)), labels])
+    return float(of_truth[allowed - 1]) if allowed else 0.0

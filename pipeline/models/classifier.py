@@ -1,0 +1,57 @@
+"""The Lightning module: the loss, the optimiser and its one-cycle schedule, and what is logged of an epoch."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pytorch_lightning import LightningModule
+from torch import Tensor
+
+from pipeline.models.batches import mix
+from pipeline.models.networks import DIGITS, build
+from pipeline.params import Network, Perceptron
+
+
+class Classifier(LightningModule):
+    """Trains one network. Steps take normalised images, float [N, 1, 28, 28], and labels, int64 [N]."""
+
+    def __init__(self, config: Network, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        torch.manual_seed(seed)
+        self.network = build(config).to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images).float()
+
+    def on_train_epoch_start(self) -> None:
+        """Tie dropout to the epoch, so that a training resumed here draws what an unbroken one would have drawn."""
+        torch.manual_seed(mix(self.seed, self.current_epoch, self.global_rank))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        images, labels = batch
+        loss = objective(self.config, self(images), labels)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        images, labels = batch
+        logits = self(images)
+        self.log("val_loss", F.cross_entropy(logits, labels), sync_dist=True, batch_size=len(labels))
+        accuracy = (logits.argmax(1) == labels).float().mean()
+        self.log("val_accuracy", accuracy, sync_dist=True, batch_size=len(labels))
+
+    def configure_optimizers(self) -> Any:
+        decay = 0.0 if isinstance(self.config, Perceptron) else self.config.weight_decay
+        optimizer = torch.optim.AdamW(self.parameters(), self.config.learning_rate, weight_decay=decay, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.config.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def objective(config: Network, logits: Tensor, labels: Tensor) -> Tensor:
+    """What training minimises: the textbook's squared error of sigmoids for the perceptron, else cross-entropy."""
+    if isinstance(config, Perceptron):
+        return F.mse_loss(logits.sigmoid(), F.one_hot(labels, DIGITS).float(), reduction="sum") / len(labels)
+    return F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)

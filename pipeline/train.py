@@ -1,0 +1,84 @@
+"""Train one network, calibrate it on validation and export it: data/processed/ to models/NETWORK/.
+
+    python -m pipeline.train convnet
+
+A training that was killed goes on from its last epoch, in the same MLflow run, when the same command is run again.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from pytorch_lightning.utilities import rank_zero_only
+from safetensors.torch import save_file
+from torch import nn
+
+from pipeline import params
+from pipeline.data.store import load_split
+from pipeline.models.batches import Digits
+from pipeline.models.calibrate import calibrate
+from pipeline.models.export import logits_of, to_onnx
+from pipeline.models.fit import fit
+from pipeline.tracking.logger import RunLogger
+from pipeline.tracking.runkey import inputs
+from pipeline.tracking.runs import publish_training, training
+
+PROCESSED = Path("data/processed")
+RESUME = Path(".resume")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", help="a name under networks in params.yaml")
+    name = parser.parse_args(argv).network
+    source, dials, calibration, config = params.load("data.source", "train", "calibration", f"networks.{name}")
+
+    train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
+    read = inputs(f"train@{name}")
+    first = rank_zero_only.rank == 0
+    if first:
+        print(f"{name}: {len(train[0])} training images, {config.epochs} epochs, run key {read.key}", flush=True)
+
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        logger = RunLogger(stack.enter_context(training(name, source, read))) if first else None
+        data = Digits(train, val, config.batch_size, getattr(config, "augment", None), dials.seed)
+        fitted = fit(config, data, dials.trainer, dials.seed, RESUME / read.key, logger)
+        if fitted is None:
+            sys.exit()
+        network, curve = fitted
+        write(Path("models") / name, network, curve, val, calibration, read.record(name, source))
+        publish_training(name)
+    print(f"{name}: trained in {time.perf_counter() - started:.0f} s, written to models/{name}/", flush=True)
+
+
+def write(
+    folder: Path,
+    network: nn.Module,
+    curve: list[dict[str, float]],
+    val: tuple[np.ndarray, np.ndarray],
+    calibration: params.Calibration,
+    record: dict[str, object],
+) -> None:
+    """Write what the later stages read of a trained network."""
+    images, labels = val
+    identity = {"name": str(record["network"]), "source": str(record["source"]), "run_key": str(record["run_key"])}
+    model = to_onnx(network, calibrate(logits_of(network, images), labels, calibration), identity)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(network.state_dict(), folder / "weights.safetensors")
+    (folder / "model.onnx").write_bytes(model)
+    (folder / "run.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    with (folder / "curve.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(curve[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(curve)
+
+
+if __name__ == "__main__":
+    main()
