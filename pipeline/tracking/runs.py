@@ -1,0 +1,306 @@
+"""A network's run in MLflow: begun by its training, filled by its evaluation and its audit.
+
+Each `publish_...` reads a stage's outputs and makes MLflow agree with them. What is there already is not logged again,
+so each may run as often as one likes, and any of them fills in what came before it.
+"""
+
+import csv
+import getpass
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.tracking import runkey, store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+Record = dict[str, Any]
+"""The content of a run.json."""
+
+MAX_VALUE = 6000  # MLflow's limit on the length of a parameter's value
+SPLITS = {"train": "training", "val": "validation", "test": "testing"}
+
+
+@contextmanager
+def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
+    """Hold a network's run open while the body trains, and yield the run's id.
+
+    A run with the same inputs is gone on with, so that a training that was killed ends in the run in which it began.
+    The run ends as FINISHED, as FAILED where the body raises, or as KILLED where it is interrupted. Raises RuntimeError
+    where another living process is training this run.
+    """
+    client = store.open_store()
+    record = inputs.record(network, source)
+    run = find_run(client, record) or create_run(client, record)
+    tags = run.data.tags
+    if run.info.status == "RUNNING" and tags["owner.pid"] != str(os.getpid()) and store.is_alive(tags):
+        raise RuntimeError(
+            f"{network} is being trained with these inputs by process {tags['owner.pid']}: wait for it, or stop it"
+        )
+    run_id = run.info.run_id
+    tag(client, run_id, store.owner())
+    client.update_run(run_id, status="RUNNING")
+    status = "KILLED"
+    try:
+        yield run_id
+        status = "FINISHED"
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        client.set_terminated(run_id, status)
+
+
+def publish_training(network: str) -> str:
+    """Make MLflow agree with models/NAME: the curve, the weights, the ONNX model; return the run's id."""
+    client = store.open_store()
+    return _publish_training(client, network)
+
+
+def publish_evaluation(network: str) -> str:
+    """Make MLflow agree with reports/evaluate/NAME, metrics as val/... and test/...; return the run's id."""
+    client = store.open_store()
+    run_id = _publish_training(client, network)
+    folder = Path("reports/evaluate", network)
+    values = {
+        f"{short}/{name}": value
+        for short, split in (("val", "validation"), ("test", "test"))
+        for name, value in read_json(folder / f"{split}.json").items()
+    }
+    log_metrics(client, run_id, values, logged_model(client, run_id, sha256_of_model(network)))
+    log_folder(client, run_id, "evaluation", sorted(folder.iterdir()))
+    return run_id
+
+
+def publish_audit(network: str) -> str:
+    """Make MLflow agree with reports/audit/NAME, values as gate/... and verdicts as tags; return the run's id."""
+    client = store.open_store()
+    run_id = _publish_training(client, network)
+    folder = Path("reports/audit", network)
+    gates = read_json(folder / "audit.json")["gates"]
+    values = {f"gate/{gate['name']}": gate["value"] for gate in gates if gate["value"] is not None}
+    log_metrics(client, run_id, values, logged_model(client, run_id, sha256_of_model(network)))
+    tag(client, run_id, {"gates": verdict(gates)} | {f"gate.{gate['name']}": outcome(gate) for gate in gates})
+    log_folder(client, run_id, "audit", sorted(folder.iterdir()))
+    return run_id
+
+
+def outcome(gate: dict[str, Any]) -> str:
+    """One gate's verdict in words."""
+    if not gate["measurable"]:
+        return "not measurable"
+    return "passed" if gate["passed"] else "failed"
+
+
+def verdict(gates: list[dict[str, Any]]) -> str:
+    """All gates' verdict in words."""
+    failed = [gate["name"] for gate in gates if outcome(gate) == "failed"]
+    return f"failed: {', '.join(failed)}" if failed else "passed"
+
+
+def read_record(network: str) -> Record:
+    """The run.json of a network's training."""
+    return read_json(Path("models", network, "run.json"))
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def sha256_of_model(network: str) -> str:
+    """The sha256, as hex, of a network's ONNX file."""
+    return runkey.hash_path(Path("models", network, "model.onnx"))
+
+
+def find_run(client: "MlflowClient", record: Record) -> "Run | None":
+    """The run with this record's run key, if there is one."""
+    filters = f"tags.run_key = '{record['run_key']}' AND tags.network = '{record['network']}'"
+    runs = client.search_runs([store.experiment(client, record["source"])], filters)
+    return runs[0] if runs else None
+
+
+def create_run(client: "MlflowClient", record: Record) -> "Run":
+    """Begin a run, with its parameters, the tags that lead to commit and hashes, and its data sets."""
+    from mlflow.entities import Param
+
+    network, source, key, inputs = record["network"], record["source"], record["run_key"], record["inputs"]
+    hashes = inputs["data"] | inputs["code"]
+    known = runkey.dvc_hashes()
+    tags = (
+        {"stage": "train", "network": network, "source": source, "run_key": key}
+        | {f"input.{path}": sha for path, sha in hashes.items()}
+        | {f"dvc.{path}": known[path] for path in hashes if path in known}
+        | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
+        | {"mlflow.user": getpass.getuser(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
+        | store.owner()
+    )
+    tags["mlflow.note.content"] = describe(record, tags)
+    run = client.create_run(store.experiment(client, source), run_name=f"{network}-{key[:8]}", tags=tags)
+    params = [Param(name, str(value)[:MAX_VALUE]) for name, value in inputs["params"].items()]
+    client.log_batch(run.info.run_id, params=params)
+    client.log_inputs(run.info.run_id, datasets(source, inputs["data"]))
+    return client.get_run(run.info.run_id)
+
+
+def describe(record: Record, tags: dict[str, str]) -> str:
+    """The run's description, shown at the top of its page."""
+    commit = tags.get("mlflow.source.git.commit", "an unknown commit")[:12]
+    changed = " with changes that are not committed" if tags.get("git_dirty") == "true" else ""
+    network, files = record["network"], f"models/{record['network']}/run.json"
+    return (
+        f"**{network}**, trained on `{record['source']}` by the stage `train@{network}` at commit `{commit}`{changed}. "
+        f"The run key `{record['run_key']}` stands in `{files}` too, which DVC tracks. The tags `input.…` are the "
+        "sha256 of everything that the training read, the tags `dvc.…` the hashes under which DVC keeps it."
+    )
+
+
+def datasets(source: str, hashes: dict[str, str]) -> list[Any]:
+    """The data sets that a training read, named by their splits."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    return [
+        DatasetInput(
+            Dataset(f"{source}-{Path(path).name}", sha[:32], "local", json.dumps({"uri": path})),
+            [InputTag("mlflow.data.context", SPLITS[Path(path).name])],
+        )
+        for path, sha in hashes.items()
+        if Path(path).name in SPLITS
+    ]
+
+
+def git_tags(paths: list[str]) -> dict[str, str]:
+    """The commit, and whether these paths differ from it; nothing outside a git repository."""
+
+    def git(*arguments: str) -> str | None:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if not (commit := git("rev-parse", "HEAD")):
+        return {}
+    dirty = bool(git("status", "--porcelain", "--", *paths))
+    return {"mlflow.source.git.commit": commit, "git_commit": commit, "git_dirty": str(dirty).lower()}
+
+
+def _publish_training(client: "MlflowClient", network: str) -> str:
+    record = read_record(network)
+    folder = Path("models", network)
+    run = find_run(client, record)
+    if run is None:
+        run = create_run(client, record)
+        tag(client, run.info.run_id, {"filled_from": "DVC's outputs: this store did not see the training"})
+        client.set_terminated(run.info.run_id, "FINISHED")
+    log_curve(client, run, folder / "curve.csv")
+    log_folder(
+        client,
+        run.info.run_id,
+        "training",
+        [folder / name for name in ("weights.safetensors", "run.json", "curve.csv")],
+    )
+    log_onnx(client, run, folder / "model.onnx")
+    return run.info.run_id
+
+
+def log_curve(client: "MlflowClient", run: "Run", path: Path) -> None:
+    """Log a training curve, a point per epoch, where the run has none."""
+    from mlflow.entities import Metric
+
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    now = int(time.time() * 1000)
+    points = [
+        Metric(f"curve/{name}", float(value), now, int(row["epoch"]))
+        for row in rows
+        for name, value in row.items()
+        if name != "epoch" and value and f"curve/{name}" not in run.data.metrics
+    ]
+    for start in range(0, len(points), 1000):  # MLflow's limit for a batch
+        client.log_batch(run.info.run_id, metrics=points[start : start + 1000])
+
+
+def log_metrics(client: "MlflowClient", run_id: str, values: dict[str, float], model_id: str | None) -> None:
+    """Log the values that differ from what the run has."""
+    from mlflow.entities import Metric
+
+    known = client.get_run(run_id).data.metrics
+    now = int(time.time() * 1000)
+    new = [
+        Metric(name, float(value), now, 0, model_id=model_id)
+        for name, value in values.items()
+        if known.get(name) != value
+    ]
+    if new:
+        client.log_batch(run_id, metrics=new)
+
+
+def log_folder(client: "MlflowClient", run_id: str, part: str, files: Iterable[Path]) -> None:
+    """Log files as artifacts under a part's name, unless the same content stands there already."""
+    files = list(files)
+    content = runkey.digest({file.name: runkey.hash_path(file) for file in files})[:16]
+    if client.get_run(run_id).data.tags.get(f"published.{part}") == content:
+        return
+    for file in files:
+        client.log_artifact(run_id, str(file), part)
+    client.set_tag(run_id, f"published.{part}", content)
+
+
+def log_onnx(client: "MlflowClient", run: "Run", path: Path) -> None:
+    """Log the ONNX model with signature, input example and requirements, unless the run has these very bytes."""
+    sha256 = runkey.hash_path(path)
+    if logged_model(client, run.info.run_id, sha256):
+        return
+    import mlflow
+    import onnx
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    model = onnx.load(path)
+    validation = Path("data/processed/val/images.npy")
+    image = np.load(validation, mmap_mode="r")[:1] if validation.exists() else np.zeros((1, 28, 28))
+
+    def schema(values: Iterable[Any]) -> Schema:
+        return Schema([TensorSpec(np.dtype(np.float32), shape(value), value.name) for value in values])
+
+    Model.log(
+        None,
+        mlflow.onnx,
+        run_id=run.info.run_id,
+        name=run.data.tags["network"],
+        tags={"model_sha256": sha256, "run_key": run.data.tags["run_key"]},
+        onnx_model=model,
+        save_as_external_data=False,
+        signature=ModelSignature(schema(model.graph.input), schema(model.graph.output)),
+        input_example={model.graph.input[0].name: np.asarray(image, np.float32)},
+        pip_requirements=[f"{package}=={version(package)}" for package in ("onnx", "onnxruntime", "numpy")],
+    )
+
+
+def shape(value: Any) -> tuple[int, ...]:
+    """The shape of an ONNX input or output, with -1 for a dimension that is free."""
+    return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in value.type.tensor_type.shape.dim)
+
+
+def logged_model(client: "MlflowClient", run_id: str, sha256: str) -> str | None:
+    """The id of the run's logged model with these bytes, if there is one."""
+    run = client.get_run(run_id)
+    found = client.search_logged_models(
+        [run.info.experiment_id], filter_string=f"source_run_id = '{run_id}' AND tags.model_sha256 = '{sha256}'"
+    )
+    ready = [model for model in found if model.status == "READY"]
+    return ready[0].model_id if ready else None
+
+
+def tag(client: "MlflowClient", run_id: str, tags: dict[str, str]) -> None:
+    """Set several tags at once."""
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
