@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def inputs(stage: str, root: Path = Path()) -> Inputs:
     if name not in pipeline or (item or None) not in items(pipeline[name]):
         raise KeyError(f"dvc.yaml has no stage {stage!r}")
     hashes = {path: hash_path(root / path) for path in resolve(pipeline[name].get("deps", []), item)}
-    data = {path: sha for path, sha in hashes.items() if is_made(path, made)}
+    data = {path: sha for path, sha in hashes.items() if any(covers(output, [path]) for output in made)}
     params = [
         leaf for key in resolve(pipeline[name].get("params", []), item) for leaf in flatten(key, lookup(values, key))
     ]
@@ -93,9 +93,9 @@ def outputs(stage: dict[str, Any], item: str | None) -> list[str]:
     return resolve([entry if isinstance(entry, str) else next(iter(entry)) for entry in entries], item)
 
 
-def is_made(path: str, made: set[str]) -> bool:
-    """Whether a stage makes this path: it is an output, lies in one, or holds one."""
-    return any(Path(path).is_relative_to(output) or Path(output).is_relative_to(path) for output in made)
+def covers(output: str, paths: Iterable[str]) -> bool:
+    """Whether one of these paths is this output, or lies in it."""
+    return any(Path(path).is_relative_to(output) for path in paths)
 
 
 def lookup(values: Any, dotted: str) -> Any:

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -22,12 +22,13 @@ from pipeline.tracking import runkey, store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import LoggedModel, Run
 
 Record = dict[str, Any]
 """The content of a run.json."""
 
 MAX_VALUE = 6000  # MLflow's limit on the length of a parameter's value
+MAX_BATCH = 1000  # MLflow's limit on the number of points logged at once
 SPLITS = {"train": "training", "val": "validation", "test": "testing"}
 
 
@@ -61,38 +62,54 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
         client.set_terminated(run_id, status)
 
 
-def publish_training(network: str) -> str:
-    """Make MLflow agree with models/NAME: the curve, the weights, the ONNX model; return the run's id."""
+def publish_training(network: str) -> list[str]:
+    """Make MLflow agree with models/NAME: the curve, the weights, the ONNX model. Returns what it did not have."""
     client = store.open_store()
-    return _publish_training(client, network)
+    return publish_model(client, Path("models", network))[1]
 
 
-def publish_evaluation(network: str) -> str:
-    """Make MLflow agree with reports/evaluate/NAME, metrics as val/... and test/...; return the run's id."""
+def publish_evaluation(network: str) -> list[str]:
+    """Make MLflow agree with reports/evaluate/NAME, metrics as val/... and test/.... Returns what it did not have."""
     client = store.open_store()
-    run_id = _publish_training(client, network)
+    run, new = publish_model(client, Path("models", network))
     folder = Path("reports/evaluate", network)
     values = {
         f"{short}/{name}": value
         for short, split in (("val", "validation"), ("test", "test"))
         for name, value in read_json(folder / f"{split}.json").items()
     }
-    log_metrics(client, run_id, values, logged_model(client, run_id, sha256_of_model(network)))
-    log_folder(client, run_id, "evaluation", sorted(folder.iterdir()))
-    return run_id
+    new += log_metrics(client, run, "evaluation metrics", values)
+    new += log_files(client, run, "evaluation", sorted(folder.iterdir()))
+    return new
 
 
-def publish_audit(network: str) -> str:
-    """Make MLflow agree with reports/audit/NAME, values as gate/... and verdicts as tags; return the run's id."""
+def publish_audit(network: str) -> list[str]:
+    """Make MLflow agree with reports/audit/NAME, values as gate/..., verdicts as tags. Returns what it did not have."""
     client = store.open_store()
-    run_id = _publish_training(client, network)
+    run, new = publish_model(client, Path("models", network))
     folder = Path("reports/audit", network)
     gates = read_json(folder / "audit.json")["gates"]
     values = {f"gate/{gate['name']}": gate["value"] for gate in gates if gate["value"] is not None}
-    log_metrics(client, run_id, values, logged_model(client, run_id, sha256_of_model(network)))
-    tag(client, run_id, {"gates": verdict(gates)} | {f"gate.{gate['name']}": outcome(gate) for gate in gates})
-    log_folder(client, run_id, "audit", sorted(folder.iterdir()))
-    return run_id
+    new += log_metrics(client, run, "gates", values)
+    tag(client, run.info.run_id, {"gates": verdict(gates)} | {f"gate.{gate['name']}": outcome(gate) for gate in gates})
+    new += log_files(client, run, "audit", sorted(folder.iterdir()))
+    return new
+
+
+def publish_model(client: "MlflowClient", folder: Path) -> tuple["Run", list[str]]:
+    """Make MLflow agree with a folder of models/. Returns the run as it now is, and what it did not have before."""
+    record = read_json(folder / "run.json")
+    run, new = find_run(client, record), []
+    if run is None:
+        run, new = create_run(client, record), ["run"]
+        tag(client, run.info.run_id, {"filled_from": "DVC's outputs: this store did not see the training"})
+        client.set_terminated(run.info.run_id, "FINISHED")
+    files = [folder / name for name in ("curve.csv", "run.json", "weights.safetensors") if (folder / name).exists()]
+    if "curve.csv" in [file.name for file in files]:
+        new += log_curve(client, run, folder / "curve.csv")
+        new += log_files(client, run, "training", files)
+    new += log_onnx(client, run, folder / "model.onnx")
+    return client.get_run(run.info.run_id), new
 
 
 def outcome(gate: dict[str, Any]) -> str:
@@ -108,18 +125,8 @@ def verdict(gates: list[dict[str, Any]]) -> str:
     return f"failed: {', '.join(failed)}" if failed else "passed"
 
 
-def read_record(network: str) -> Record:
-    """The run.json of a network's training."""
-    return read_json(Path("models", network, "run.json"))
-
-
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
-
-
-def sha256_of_model(network: str) -> str:
-    """The sha256, as hex, of a network's ONNX file."""
-    return runkey.hash_path(Path("models", network, "model.onnx"))
 
 
 def find_run(client: "MlflowClient", record: Record) -> "Run | None":
@@ -135,11 +142,10 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
 
     network, source, key, inputs = record["network"], record["source"], record["run_key"], record["inputs"]
     hashes = inputs["data"] | inputs["code"]
-    known = runkey.dvc_hashes()
     tags = (
         {"stage": "train", "network": network, "source": source, "run_key": key}
         | {f"input.{path}": sha for path, sha in hashes.items()}
-        | {f"dvc.{path}": known[path] for path in hashes if path in known}
+        | {f"dvc.{path}": md5 for path, md5 in runkey.dvc_hashes().items() if runkey.covers(path, hashes)}
         | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
         | {"mlflow.user": getpass.getuser(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
         | store.owner()
@@ -191,26 +197,7 @@ def git_tags(paths: list[str]) -> dict[str, str]:
     return {"mlflow.source.git.commit": commit, "git_commit": commit, "git_dirty": str(dirty).lower()}
 
 
-def _publish_training(client: "MlflowClient", network: str) -> str:
-    record = read_record(network)
-    folder = Path("models", network)
-    run = find_run(client, record)
-    if run is None:
-        run = create_run(client, record)
-        tag(client, run.info.run_id, {"filled_from": "DVC's outputs: this store did not see the training"})
-        client.set_terminated(run.info.run_id, "FINISHED")
-    log_curve(client, run, folder / "curve.csv")
-    log_folder(
-        client,
-        run.info.run_id,
-        "training",
-        [folder / name for name in ("weights.safetensors", "run.json", "curve.csv")],
-    )
-    log_onnx(client, run, folder / "model.onnx")
-    return run.info.run_id
-
-
-def log_curve(client: "MlflowClient", run: "Run", path: Path) -> None:
+def log_curve(client: "MlflowClient", run: "Run", path: Path) -> list[str]:
     """Log a training curve, a point per epoch, where the run has none."""
     from mlflow.entities import Metric
 
@@ -221,67 +208,76 @@ def log_curve(client: "MlflowClient", run: "Run", path: Path) -> None:
         Metric(f"curve/{name}", float(value), now, int(row["epoch"]))
         for row in rows
         for name, value in row.items()
-        if name != "epoch" and value and f"curve/{name}" not in run.data.metrics
+        if name != "epoch" and f"curve/{name}" not in run.data.metrics
     ]
-    for start in range(0, len(points), 1000):  # MLflow's limit for a batch
-        client.log_batch(run.info.run_id, metrics=points[start : start + 1000])
+    for start in range(0, len(points), MAX_BATCH):
+        client.log_batch(run.info.run_id, metrics=points[start : start + MAX_BATCH])
+    return ["curve"] if points else []
 
 
-def log_metrics(client: "MlflowClient", run_id: str, values: dict[str, float], model_id: str | None) -> None:
-    """Log the values that differ from what the run has."""
+def log_metrics(client: "MlflowClient", run: "Run", what: str, values: Mapping[str, float]) -> list[str]:
+    """Log the values that differ from those that the run has, for the run and for its newest model."""
     from mlflow.entities import Metric
 
-    known = client.get_run(run_id).data.metrics
+    model_id = run.outputs.model_outputs[-1].model_id if run.outputs else None
     now = int(time.time() * 1000)
-    new = [
+    metrics = [
         Metric(name, float(value), now, 0, model_id=model_id)
         for name, value in values.items()
-        if known.get(name) != value
+        if run.data.metrics.get(name) != value
     ]
-    if new:
-        client.log_batch(run_id, metrics=new)
+    client.log_batch(run.info.run_id, metrics=metrics)
+    return [what] if metrics else []
 
 
-def log_folder(client: "MlflowClient", run_id: str, part: str, files: Iterable[Path]) -> None:
-    """Log files as artifacts under a part's name, unless the same content stands there already."""
-    files = list(files)
+def log_files(client: "MlflowClient", run: "Run", part: str, files: list[Path]) -> list[str]:
+    """Log files as artifacts in a folder, unless the same content stands there already."""
     content = runkey.digest({file.name: runkey.hash_path(file) for file in files})[:16]
-    if client.get_run(run_id).data.tags.get(f"published.{part}") == content:
-        return
+    if run.data.tags.get(f"published.{part}") == content:
+        return []
     for file in files:
-        client.log_artifact(run_id, str(file), part)
-    client.set_tag(run_id, f"published.{part}", content)
+        client.log_artifact(run.info.run_id, str(file), part)
+    client.set_tag(run.info.run_id, f"published.{part}", content)
+    return [f"{part} files"]
 
 
-def log_onnx(client: "MlflowClient", run: "Run", path: Path) -> None:
+def log_onnx(client: "MlflowClient", run: "Run", path: Path) -> list[str]:
     """Log the ONNX model with signature, input example and requirements, unless the run has these very bytes."""
     sha256 = runkey.hash_path(path)
-    if logged_model(client, run.info.run_id, sha256):
-        return
+    if find_model(client, run, sha256):
+        return []
     import mlflow
+    import mlflow.onnx
     import onnx
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    model = onnx.load(path)
-    validation = Path("data/processed/val/images.npy")
-    image = np.load(validation, mmap_mode="r")[:1] if validation.exists() else np.zeros((1, 28, 28))
-
     def schema(values: Iterable[Any]) -> Schema:
         return Schema([TensorSpec(np.dtype(np.float32), shape(value), value.name) for value in values])
 
+    graph = onnx.load(path)
+    validation = Path("data/processed/val/images.npy")
+    image = np.load(validation, mmap_mode="r")[:1] if validation.exists() else np.zeros((1, 28, 28))
+    logged = client.create_logged_model(
+        run.info.experiment_id,
+        run.data.tags["network"],
+        run.info.run_id,
+        {"model_sha256": sha256, "run_key": run.data.tags["run_key"]},
+        run.data.params,
+    )
     Model.log(
         None,
         mlflow.onnx,
         run_id=run.info.run_id,
-        name=run.data.tags["network"],
-        tags={"model_sha256": sha256, "run_key": run.data.tags["run_key"]},
-        onnx_model=model,
+        model_id=logged.model_id,
+        onnx_model=graph,
         save_as_external_data=False,
-        signature=ModelSignature(schema(model.graph.input), schema(model.graph.output)),
-        input_example={model.graph.input[0].name: np.asarray(image, np.float32)},
-        pip_requirements=[f"{package}=={version(package)}" for package in ("onnx", "onnxruntime", "numpy")],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        signature=ModelSignature(schema(graph.graph.input), schema(graph.graph.output)),
+        input_example={graph.graph.input[0].name: np.asarray(image, np.float32)},
+        pip_requirements=[f"{package}=={version(package)}" for package in ("numpy", "onnx", "onnxruntime")],
     )
+    return ["ONNX model"]
 
 
 def shape(value: Any) -> tuple[int, ...]:
@@ -289,17 +285,14 @@ def shape(value: Any) -> tuple[int, ...]:
     return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in value.type.tensor_type.shape.dim)
 
 
-def logged_model(client: "MlflowClient", run_id: str, sha256: str) -> str | None:
-    """The id of the run's logged model with these bytes, if there is one."""
-    run = client.get_run(run_id)
-    found = client.search_logged_models(
-        [run.info.experiment_id], filter_string=f"source_run_id = '{run_id}' AND tags.model_sha256 = '{sha256}'"
-    )
-    ready = [model for model in found if model.status == "READY"]
-    return ready[0].model_id if ready else None
+def find_model(client: "MlflowClient", run: "Run", sha256: str) -> "LoggedModel | None":
+    """The run's logged model with these bytes, if there is one that is complete."""
+    filters = f"source_run_id = '{run.info.run_id}' AND tags.model_sha256 = '{sha256}'"
+    found = client.search_logged_models([run.info.experiment_id], filter_string=filters)
+    return next((model for model in found if model.status == "READY"), None)
 
 
-def tag(client: "MlflowClient", run_id: str, tags: dict[str, str]) -> None:
+def tag(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> None:
     """Set several tags at once."""
     from mlflow.entities import RunTag
 

@@ -1,7 +1,7 @@
 """The MLflow store: where it is, how it comes into being, and the runs that a dead process left open in it.
 
-The default is `mlflow.db` in the project's folder, with `mlartifacts/` beside it, which is also what a plain `mlflow ui`
-opens there. The environment variable MLFLOW_TRACKING_URI names another.
+The default is `mlflow.db` in the project's folder, with `mlartifacts/` beside it: what a plain `mlflow ui` opens there.
+The environment variable MLFLOW_TRACKING_URI names another.
 """
 
 import logging

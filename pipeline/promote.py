@@ -1,0 +1,275 @@
+"""Choose the champion, the network that is served: to models/best/ and reports/promotion.json.
+
+    python -m pipeline.promote
+
+The candidate is the most accurate network on validation among those that passed their gates. The champion of the last
+run, which stands in models/best/, gives way unless the candidate is worse by the paired test. Where no network may be
+served the stage fails.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import binomtest
+
+from pipeline import params
+from pipeline.tracking.registry import publish_promotion
+from pipeline.tracking.runkey import hash_path, networks
+
+BEST = Path("models/best")
+REPORT = Path("reports/promotion.json")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, and its answers on validation: a table with a row per image and the columns row, label, digit.
+
+    failed, unmeasured: sentences about the gates that it did not pass, or that this data source cannot show.
+    """
+
+    network: str
+    source: str
+    run_key: str
+    model_sha256: str
+    size: int
+    answers: pd.DataFrame
+    failed: list[str] = field(default_factory=list)
+    unmeasured: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """bool [N]: which validation images it gets wrong."""
+        return (self.answers["digit"] != self.answers["label"]).to_numpy()
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the validation images that it gets right."""
+        return float(1 - self.wrong.mean())
+
+    def record(self) -> dict[str, Any]:
+        """The model as it stands in the report."""
+        return {
+            "network": self.network,
+            "run_key": self.run_key,
+            "model_sha256": self.model_sha256,
+            "validation_accuracy": self.accuracy,
+            "validation_errors": int(self.wrong.sum()),
+            "validation_images": len(self.wrong),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same images, by exact McNemar.
+
+    candidate_only, champion_only: images that only the one gets wrong; p: two-sided.
+    """
+
+    candidate_only: int
+    champion_only: int
+    p: float
+
+    @property
+    def net_errors(self) -> int:
+        """How many errors more the candidate makes."""
+        return self.candidate_only - self.champion_only
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who is champion and why. `promoted` is False where the champion stays or there is none."""
+
+    champion: Model | None
+    promoted: bool
+    why: str
+    challenger: Model | None
+    comparison: Comparison | None = None
+
+
+def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, max_net_errors: int) -> Decision:
+    """Choose a champion among candidates of one data source and the champion that stands, if any.
+
+    A champion with other bytes, on the same validation images, stays if the best candidate is worse: it makes more
+    errors and exact McNemar gives p < alpha, or it makes over max_net_errors more. A champion of another data source or
+    of other validation images cannot be compared, and is replaced; it stays if no candidate passed but the source is
+    the same.
+    """
+    source = candidates[0].source
+    ranked = sorted(
+        (one for one in candidates if not one.failed), key=lambda one: (-one.accuracy, one.size, one.network)
+    )
+    stands = champion is not None and champion.source == source
+    if not ranked:
+        if stands and champion:
+            return Decision(champion, False, f"{champion.network} stays champion: no candidate passed its gates.", None)
+        return Decision(None, False, "No candidate passed its gates, and there is no champion to stay.", None)
+
+    best = ranked[0]
+    merits = f"the best of {len(ranked)} on validation that passed their gates, with {best.accuracy:.2%}"
+    second = ranked[1] if len(ranked) > 1 else None
+    if champion is None:
+        return Decision(best, True, f"{best.network} is the first champion: {merits}.", second)
+    if not stands:
+        before = (
+            f"the champion before it, {champion.network}, was trained on {champion.source}: the two cannot be compared"
+        )
+        return Decision(best, True, f"{best.network} is champion: {merits}; {before}.", second)
+    if champion.model_sha256 == best.model_sha256:
+        return Decision(best, False, f"{best.network} stays champion: {merits}.", second)
+    keys = ["row", "label"]
+    if not champion.answers[keys].equals(best.answers[keys]):
+        before = (
+            f"the champion before it, {champion.network}, knows other validation images: the two cannot be compared"
+        )
+        return Decision(best, True, f"{best.network} is champion: {merits}; {before}.", second)
+
+    paired = mcnemar(best.wrong, champion.wrong)
+    counts = (
+        f"on validation {best.network} alone is wrong on {paired.candidate_only} images and the champion before it, "
+        f"{champion.network}, alone on {paired.champion_only} (exact McNemar p = {paired.p:.3g})"
+    )
+    if paired.net_errors > max_net_errors or (paired.net_errors > 0 and paired.p < alpha):
+        why = f"{champion.network} stays champion, {best.network} is worse: {counts.replace('before it, ', '')}."
+        return Decision(champion, False, why, best, paired)
+    return Decision(best, True, f"{best.network} is champion: {merits}; {counts}.", second, paired)
+
+
+def mcnemar(candidate: np.ndarray, champion: np.ndarray) -> Comparison:
+    """Compare two models' errors, bool [N] on the same images (McNemar 1947; exact, by the binomial distribution)."""
+    candidate_only, champion_only = int((candidate & ~champion).sum()), int((champion & ~candidate).sum())
+    discordant = candidate_only + champion_only
+    p = float(binomtest(candidate_only, discordant).pvalue) if discordant else 1.0
+    return Comparison(candidate_only, champion_only, p)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+    source, rule = params.load("data.source", "promote")
+    recover()
+    candidates = [read_candidate(network) for network in networks()]
+    if strange := sorted({one.source for one in candidates} - {source}):
+        raise ValueError(f"models/ holds networks trained on {', '.join(strange)}, not {source}: run `dvc repro` first")
+    decision = decide(candidates, read_champion(), rule.alpha, rule.max_net_errors)
+
+    if decision.champion and decision.promoted:
+        install(decision.champion.network)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(report(source, candidates, decision), indent=2) + "\n")
+    publish_promotion()
+
+    console = Console()
+    console.print(table(candidates, decision))
+    for one in candidates:
+        for sentence in one.failed:
+            console.print(f"{one.network} failed a gate: {sentence}", style="red")
+        for sentence in one.unmeasured:
+            console.print(f"{one.network}, not measurable on {source}: {sentence}", style="dim")
+    console.print(decision.why, style="bold" if decision.promoted else "bold yellow")
+    if decision.champion is None:
+        sys.exit(1)
+
+
+def read_candidate(network: str) -> Model:
+    """Read a network's model, its answers on validation and its gates' verdicts."""
+    gates = json.loads(Path("reports/audit", network, "audit.json").read_text())["gates"]
+    return read_model(
+        Path("models", network),
+        Path("reports/evaluate", network, "val.parquet"),
+        [sentence(gate) for gate in gates if gate["measurable"] and not gate["passed"]],
+        [sentence(gate) for gate in gates if not gate["measurable"]],
+    )
+
+
+def read_champion() -> Model | None:
+    """Read the champion of the last run, if there is one."""
+    return read_model(BEST, BEST / "val.parquet", [], []) if BEST.exists() else None
+
+
+def read_model(folder: Path, answers: Path, failed: list[str], unmeasured: list[str]) -> Model:
+    """Read a model and its answers on validation."""
+    run, file = json.loads((folder / "run.json").read_text()), folder / "model.onnx"
+    return Model(
+        network=run["network"],
+        source=run["source"],
+        run_key=run["run_key"],
+        model_sha256=hash_path(file),
+        size=file.stat().st_size,
+        answers=pd.read_parquet(answers, columns=["row", "label", "digit"]),
+        failed=failed,
+        unmeasured=unmeasured,
+    )
+
+
+def sentence(gate: dict[str, Any]) -> str:
+    """What a gate found and, where it failed, by how much."""
+    if not gate["measurable"] or gate["passed"]:
+        return f"{gate['name']}. {gate['sentence']}"
+    value, threshold = gate["value"], gate["threshold"]
+    found = f"{gate['name']} is {value:.4g}, must be {gate['limit']} {threshold:.4g}"
+    return f"{found}, missed by {abs(value - threshold):.4g}. {gate['sentence']}"
+
+
+def install(network: str) -> None:
+    """Put a network's files in models/best/, all of them or none."""
+    new, old = BEST.with_name(".best.new"), BEST.with_name(".best.old")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    for name in ("model.onnx", "weights.safetensors", "run.json"):
+        shutil.copyfile(Path("models", network, name), new / name)
+    shutil.copyfile(Path("reports/evaluate", network, "val.parquet"), new / "val.parquet")
+    if BEST.exists():
+        BEST.rename(old)
+    new.rename(BEST)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover() -> None:
+    """Put the champion back where a process died while it was being replaced."""
+    old = BEST.with_name(".best.old")
+    if old.exists() and not BEST.exists():
+        old.rename(BEST)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def report(source: str, candidates: Sequence[Model], decision: Decision) -> dict[str, Any]:
+    """What reports/promotion.json says: nothing in it depends on when or where it was written."""
+    return {
+        "source": source,
+        "champion": decision.champion and decision.champion.record(),
+        "promoted": decision.promoted,
+        "why": decision.why,
+        "challenger": decision.challenger and decision.challenger.record(),
+        "comparison": decision.comparison and asdict(decision.comparison),
+        "candidates": [
+            one.record() | {"gates_failed": one.failed, "gates_not_measurable": one.unmeasured} for one in candidates
+        ],
+    }
+
+
+def table(candidates: Sequence[Model], decision: Decision) -> Table:
+    """The candidates and the choice, to be printed."""
+    shown = Table("network", "validation accuracy", "errors", "gates", "")
+    champion = decision.champion and decision.champion.model_sha256
+    for one in candidates:
+        shown.add_row(
+            one.network,
+            f"{one.accuracy:.2%}",
+            f"{one.wrong.sum()} of {len(one.wrong)}",
+            "[red]failed[/]" if one.failed else "passed",
+            "[green]champion[/]" if one.model_sha256 == champion else "",
+        )
+    return shown
+
+
+if __name__ == "__main__":
+    main()
