@@ -1,0 +1,166 @@
+"""The stage package: make the champion and the service into a Bento, and try it by real requests.
+
+    python -m pipeline.package
+
+Reads models/best/model.onnx, serving/ and the first images of data/processed/test/; writes dist/bento/, whose bytes
+depend on nothing but those and the installed versions of what the service needs. A Bento that does not answer as the
+recogniser does offline never gets there.
+"""
+
+import argparse
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+
+from pipeline import serve
+from serving.recogniser import ModelError, Predictions, Recogniser
+
+MODEL = Path("models/best/model.onnx")
+SERVING = Path("serving")
+IMAGES = Path("data/processed/test/images.npy")
+
+REQUIREMENTS = ("numpy", "onnxruntime", "pillow", "pydantic", "python-multipart", "starlette")  # BentoML adds itself
+NO_TIME = "1980-01-01T00:00:00+00:00"
+TRIED = 100
+TRIED_AS_PNG = 20
+TOLERANCE = 1e-5
+
+
+class PackageError(Exception):
+    """The Bento could not be made, or does not answer as it should."""
+
+
+def content_version(source: Path, requirements: Sequence[str]) -> str:
+    """The Bento's version: a hash of what goes into it, 16 hexadecimal digits."""
+    digest = hashlib.sha256("\n".join(requirements).encode())
+    for path in sorted(path for path in source.rglob("*") if path.is_file()):
+        digest.update(f"\n{path.relative_to(source).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def build(model: Path, serving: Path, workplace: Path) -> Path:
+    """Build the Bento of `model` and the code in `serving` inside `workplace`, and return its folder.
+
+    Equal inputs give equal bytes. Raises PackageError if BentoML cannot build it.
+    """
+    workplace = workplace.absolute()
+    source = workplace / "source"
+    shutil.copytree(serving, source / "serving", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(model, source / "model.onnx")
+    requirements = [f"{name}=={version(name)}" for name in REQUIREMENTS]
+    tag = f"inkwell:{content_version(source, requirements)}"
+    config = {
+        "service": "serving.service:Inkwell",
+        "include": ["serving/", "model.onnx"],
+        "python": {"packages": requirements, "lock_packages": False},
+    }
+    recipe = workplace / "bentofile.yaml"  # named to BentoML, which looks for none inside hidden folders
+    recipe.write_text(yaml.safe_dump(config))
+    home = workplace / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "bentoml", "build", str(source), "-f", str(recipe), "--version", tag.partition(":")[2]],
+        env=serve.environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise PackageError(f"BentoML could not build {tag}:\n{done.stdout}{done.stderr}")
+    bento = home.joinpath("bentos", *tag.split(":"))
+    manifest = bento / "bento.yaml"
+    info = yaml.safe_load(manifest.read_text())
+    info["creation_time"] = NO_TIME
+    manifest.write_text(yaml.safe_dump(info, sort_keys=False))
+    return bento
+
+
+def try_out(url: str, recogniser: Recogniser, images: NDArray[np.uint8]) -> None:
+    """Ask the service at `url` about `images`, uint8 [N, 28, 28], and compare with `recogniser` offline.
+
+    Raises PackageError at the first image whose answer differs, or if another model answers.
+    """
+    expected = recogniser.predict(images.astype(np.float32))
+    with httpx.Client(base_url=url, timeout=10) as client:
+        served = _json(client.get("/model"))["sha256"]
+        if served != recogniser.sha256:
+            raise PackageError(f"the model served is {served}, expected {recogniser.sha256}")
+        octets = {"Content-Type": "application/octet-stream"}
+        bulk = _json(client.post("/predict_pixels", content=images.tobytes(), headers=octets))["predictions"]
+        if len(bulk) != len(images):
+            raise PackageError(f"/predict_pixels gave {len(bulk)} answers for {len(images)} images")
+        for row, answer in enumerate(bulk):
+            _compare(answer, expected, row, "/predict_pixels")
+        for row, image in enumerate(images[:TRIED_AS_PNG]):
+            answer = _json(client.post("/predict", content=_png(image), headers={"Content-Type": "image/png"}))
+            _compare(answer, expected, row, "/predict")
+
+
+def _json(response: httpx.Response) -> Any:
+    if response.status_code != 200:
+        raise PackageError(f"{response.request.url} answered {response.status_code}: {response.text}")
+    return response.json()
+
+
+def _compare(answer: dict[str, Any], expected: Predictions, row: int, path: str) -> None:
+    wanted = {
+        "digit": None if expected.abstained[row] else int(expected.digit[row]),
+        "prediction_set": np.flatnonzero(expected.prediction_set[row]).tolist(),
+        "reason": expected.reason[row],
+    }
+    got = {key: answer[key] for key in wanted}
+    distance = float(np.abs(np.asarray(answer["probabilities"]) - expected.probabilities[row]).max())
+    if got != wanted or not distance <= TOLERANCE:
+        raise PackageError(
+            f"{path} answers {got} for test image {row}, expected {wanted};"
+            f" the probabilities differ by {distance:.2g}, allowed is {TOLERANCE:g}"
+        )
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Build the Bento, try it, and only then put it into dist/."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.package", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(argv)
+    console = Console()
+    if serve.BENTO.exists():
+        shutil.rmtree(serve.BENTO)
+    serve.STATE.mkdir(exist_ok=True)
+    try:
+        recogniser = Recogniser(MODEL)
+        images = np.load(IMAGES)[:TRIED]
+        with tempfile.TemporaryDirectory(dir=serve.STATE, prefix="package-") as workplace:
+            with console.status("Building the Bento"):
+                bento = build(MODEL, SERVING, Path(workplace))
+            console.print(f"Built inkwell:{bento.name} of {recogniser.name} {recogniser.version}.")
+            with console.status("Trying it"), serve.running(bento) as url:
+                try_out(url, recogniser, images)
+            serve.BENTO.parent.mkdir(exist_ok=True)
+            shutil.move(bento, serve.BENTO)
+    except (ModelError, PackageError, serve.ServeError, FileNotFoundError) as error:
+        sys.exit(f"package: {error}")
+    console.print(f"It answers {len(images)} test images over HTTP as it does offline. It lies in {serve.BENTO}: `make serve`.")
+
+
+if __name__ == "__main__":
+    main()
