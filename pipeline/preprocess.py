@@ -99,21 +99,18 @@ def save(images: np.ndarray, samples: pd.DataFrame) -> None:
 
 def summary(samples: pd.DataFrame) -> Table:
     """Return a row for each split: how many images, of whom, and in what style."""
-    table = Table(
-        "split", "images", "writers", "employees", "students", "per digit", "thickness", "slant", box=box.SIMPLE
-    )
+    known = samples["writer"].notna().any()
+    whose = ("writers", *mnist.HSF_SERIES) if known else ()
+    table = Table("split", "images", *whose, "per digit", "stroke", "slant", box=box.SIMPLE_HEAD, show_edge=False)
     for name in store.SPLITS:
         part = samples[samples["split"] == name]
-        known, digits = part["writer"].notna().any(), part["label"].value_counts()
-        whose = [
-            part["writer"].nunique(),
-            *((part["population"] == population).sum() for population in mnist.HSF_SERIES),
-        ]
+        digits = part["label"].value_counts()
+        theirs = (part["writer"].nunique(), *((part["population"] == population).sum() for population in whose[1:]))
         table.add_row(
             name,
             f"{len(part):,}",
-            *(f"{count:,}" if known else "unknown" for count in whose),
-            f"{digits.min():,} to {digits.max():,}",
+            *(f"{count:,}" for count in theirs if known),
+            f"{digits.min()}-{digits.max()}",
             f"{part['thickness'].mean():.2f} px",
             f"{part['slant'].mean():.1f}°",
         )

@@ -84,12 +84,12 @@ class Fetcher:
         raise DataError(f"{file.name}.gz could be had from no mirror. Tried:{tried}")
 
     def _from(self, mirror: str, file: RemoteFile) -> None:
-        base = urlsplit(mirror)
-        if base.scheme in ("http", "https"):
+        if mirror.startswith(("http://", "https://")):
             self._from_url(f"{mirror.rstrip('/')}/{file.name}.gz", file)
+        elif mirror.startswith("file://"):
+            self._from_folder(Path(unquote(urlsplit(mirror).path)), file)
         else:
-            folder = Path(unquote(base.path) if base.scheme == "file" else mirror)
-            self._from_folder(folder, file)
+            self._from_folder(Path(mirror), file)
 
     def _from_folder(self, folder: Path, file: RemoteFile) -> None:
         name = f"{file.name}.gz"

@@ -1,0 +1,27 @@
+"""A folder to run a stage in, with a params.yaml of its own; and where the real MNIST is, for tests that need it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+REAL_MNIST = ROOT / os.environ.get("MNIST_MIRROR", "").removeprefix("file://")
+needs_mnist = pytest.mark.skipif(
+    not (REAL_MNIST / "train-images-idx3-ubyte.gz").exists(), reason="MNIST_MIRROR names no folder with the real MNIST"
+)
+
+
+def prepare(folder: Path, source: str, mirrors: Sequence[str] = ()) -> None:
+    """Write the repository's params.yaml to ``folder`` with another source, and other mirrors for all its files."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["data"]["source"] = source
+    params["data"]["mirrors"] = {"mnist": list(mirrors), "qmnist": list(mirrors)}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file under ``folder`` by its path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
