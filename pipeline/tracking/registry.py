@@ -92,7 +92,7 @@ def crown(client: "MlflowClient", name: str, sha256: str, why: str, since: datet
     client.set_model_version_tag(name, version.version, "champion_since", moment)
     client.set_model_version_tag(name, version.version, "champion_why", why)
     network = f"version {version.version}, {version.tags['network']}"
-    client.set_registered_model_tag(name, f"champion {moment}", f"{network}: {why}")
+    client.set_registered_model_tag(name, f"champion {moment} {version.version}", f"{network}: {why}")
     history = [
         f"- {key}: {value}"
         for key, value in sorted(client.get_registered_model(name).tags.items())

@@ -1,0 +1,195 @@
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import promote
+from pipeline.promote import Model, decide, mcnemar
+from tests.pipeline.tracking import project as made_up
+
+N = 1000
+
+
+def model(
+    network: str,
+    wrong: Sequence[int] = (),
+    source: str = "mnist",
+    size: int = 10,
+    failed: Sequence[str] = (),
+    rows: int = N,
+) -> Model:
+    labels = np.arange(rows) % 10
+    digits = (labels + np.isin(np.arange(rows), wrong)) % 10
+    answers = pd.DataFrame({"row": np.arange(rows), "label": labels, "digit": digits})
+    return Model(network, source, "key", f"sha256 of {network}", size, answers, list(failed))
+
+
+def choose(candidates: list[Model], champion: Model | None = None) -> promote.Decision:
+    return decide(candidates, champion, alpha=0.05, max_net_errors=5)
+
+
+@pytest.mark.parametrize(("b", "c", "p"), [(15, 5, 0.041), (20, 10, 0.099), (6, 0, 0.031), (8, 1, 0.039), (0, 0, 1.0)])
+def test_mcnemar_is_exact_and_counts_only_where_the_two_differ(b: int, c: int, p: float) -> None:
+    both, index = 7, np.arange(N)
+    candidate = index < both + b
+    champion = (index < both) | ((index >= both + b) & (index < both + b + c))
+    found = mcnemar(candidate, champion)
+    assert (found.candidate_only, found.champion_only) == (b, c)
+    assert found.p == pytest.approx(p, abs=5e-4)
+
+
+def test_the_most_accurate_on_validation_becomes_the_first_champion() -> None:
+    decision = choose([model("mlp", range(3)), model("convnet", range(2)), model("perceptron", range(60))])
+    assert decision.champion
+    assert decision.champion.network == "convnet"
+    assert decision.challenger
+    assert decision.challenger.network == "mlp"
+    assert decision.promoted
+
+
+def test_a_tie_goes_to_the_smaller_model_and_then_to_the_name() -> None:
+    small = choose([model("a", [1], size=20), model("b", [2], size=10)])
+    name = choose([model("b", [1]), model("a", [2])])
+    assert small.champion
+    assert small.champion.network == "b"
+    assert name.champion
+    assert name.champion.network == "a"
+
+
+def test_a_candidate_that_fails_a_gate_does_not_become_champion() -> None:
+    decision = choose([model("mlp", range(3)), model("convnet", range(2), failed=["error is 1"])])
+    assert decision.champion
+    assert decision.champion.network == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("candidate_only", "champion_only", "promoted"),
+    [(0, 0, True), (0, 9, True), (5, 0, True), (6, 0, False), (30, 24, False), (30, 26, True)],
+)
+def test_a_candidate_gives_way_to_the_champion_where_it_is_worse(
+    candidate_only: int, champion_only: int, promoted: bool
+) -> None:
+    champion = model("old", range(champion_only))
+    decision = choose([model("new", range(500, 500 + candidate_only))], champion)
+    assert decision.promoted is promoted
+    assert decision.champion
+    assert decision.champion.network == ("new" if promoted else "old")
+    assert decision.comparison
+    assert decision.comparison.net_errors == candidate_only - champion_only
+    assert "McNemar" in decision.why
+    if not promoted:
+        assert decision.challenger
+        assert decision.challenger.network == "new"
+
+
+def test_significantly_worse_is_refused_below_the_limit_of_net_errors() -> None:
+    candidate, champion = model("new", range(500, 506)), model("old")
+    assert decide([candidate], champion, alpha=0.05, max_net_errors=10).promoted is False
+    assert decide([candidate], champion, alpha=0.01, max_net_errors=10).promoted is True
+
+
+def test_the_same_bytes_stay_champion() -> None:
+    decision = choose([model("convnet", range(2))], model("convnet", range(2)))
+    assert not decision.promoted
+    assert decision.champion
+    assert decision.champion.network == "convnet"
+    assert decision.comparison is None
+
+
+@pytest.mark.parametrize(
+    ("champion", "said"), [(model("old", source="uci-digits"), "uci-digits"), (model("old", rows=N // 2), "validation")]
+)
+def test_a_champion_that_cannot_be_compared_is_replaced(champion: Model, said: str) -> None:
+    decision = choose([model("new", range(50))], champion)
+    assert decision.promoted
+    assert decision.champion
+    assert decision.champion.network == "new"
+    assert "cannot be compared" in decision.why
+    assert said in decision.why
+
+
+@pytest.mark.parametrize(("source", "stays"), [("mnist", True), ("uci-digits", False)])
+def test_where_no_candidate_passes_only_a_champion_of_the_same_source_stays(source: str, stays: bool) -> None:
+    decision = choose([model("new", failed=["error is 1"])], model("old", source=source))
+    assert not decision.promoted
+    assert (decision.champion is not None) is stays
+
+
+def test_the_stage_installs_the_champion_and_says_why(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    promote.main([])
+    best = project / "models/best"
+    assert {path.name for path in best.iterdir()} == {"model.onnx", "weights.safetensors", "run.json", "val.parquet"}
+    for name in ("model.onnx", "weights.safetensors", "run.json"):
+        assert (best / name).read_bytes() == (project / "models/convnet" / name).read_bytes()
+    report = json.loads((project / "reports/promotion.json").read_text())
+    assert report["champion"]["network"] == "convnet"
+    assert report["champion"]["validation_errors"] == 4
+    assert [one["network"] for one in report["candidates"]] == made_up.NETWORKS
+    said = capsys.readouterr().out
+    assert "convnet is the first champion" in said
+    assert "not measurable on mnist-sample" in said
+
+
+def test_the_stage_reads_nothing_of_the_test_set(project: Path) -> None:
+    for path in project.glob("reports/evaluate/*/test.*"):
+        path.unlink()
+    shutil.rmtree(project / "data/processed/test")
+    promote.main([])
+
+
+def test_two_clean_runs_write_the_same_bytes(project: Path) -> None:
+    reports = []
+    for _ in range(2):
+        shutil.rmtree(project / "models/best", ignore_errors=True)
+        promote.main([])
+        reports.append((project / "reports/promotion.json").read_bytes())
+    assert reports[0] == reports[1]
+
+
+def test_a_worse_candidate_leaves_the_champion_in_place(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    promote.main([])
+    before = {path.name: path.read_bytes() for path in (project / "models/best").iterdir()}
+    made_up.train(project, "convnet", gain=0.3)
+    made_up.evaluate(project, "convnet", 30, first=100)
+    promote.main([])
+    assert {path.name: path.read_bytes() for path in (project / "models/best").iterdir()} == before
+    assert "convnet stays champion, convnet is worse" in " ".join(capsys.readouterr().out.split())
+    report = json.loads((project / "reports/promotion.json").read_text())
+    assert report["comparison"]["candidate_only"] == 30
+    assert report["comparison"]["champion_only"] == 4
+
+
+def test_without_a_champion_and_a_candidate_the_stage_fails_and_says_what_was_missed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for network in made_up.NETWORKS:
+        made_up.audit(project, network, error=0.08)
+    with pytest.raises(SystemExit) as stopped:
+        promote.main([])
+    assert stopped.value.code == 1
+    assert not (project / "models/best").exists()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "convnet failed a gate: error is 0.08, must be at most 0.05, missed by 0.03" in said
+
+
+def test_a_champion_that_a_dead_process_was_replacing_is_put_back(project: Path) -> None:
+    promote.main([])
+    best = project / "models/best"
+    before = {path.name: path.read_bytes() for path in best.iterdir()}
+    best.rename(project / "models/.best.old")
+    for network in made_up.NETWORKS:
+        made_up.audit(project, network, error=0.08)
+    promote.main([])
+    assert {path.name: path.read_bytes() for path in best.iterdir()} == before
+    assert not (project / "models/.best.old").exists()
+
+
+def test_networks_of_another_source_are_refused(project: Path) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("source: mnist-sample", "source: uci-digits"))
+    with pytest.raises(ValueError, match=r"trained on mnist-sample, not uci-digits"):
+        promote.main([])

@@ -1,0 +1,141 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline import promote
+from pipeline.tracking import refill, registry, runs, store
+from tests.pipeline.tracking import project as made_up
+
+NAME = "inkwell-mnist-sample"
+
+
+def run_all() -> None:
+    for network in made_up.NETWORKS:
+        runs.publish_evaluation(network)
+        runs.publish_audit(network)
+    promote.main([])
+
+
+def summary() -> dict[str, object]:
+    """What the store holds, without the names and moments that chance and the clock give."""
+    client = store.open_store()
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    found = client.search_runs(experiments)
+    chance = ("owner.", "mlflow.log-model", "filled_from", "mlflow.note")
+    return {
+        "runs": sorted(run.info.run_name for run in found),
+        "statuses": {run.info.status for run in found},
+        "tags": sorted(
+            (run.info.run_name, key, value)
+            for run in found
+            for key, value in run.data.tags.items()
+            if not key.startswith(chance)
+        ),
+        "points": sorted(
+            (run.info.run_name, name, point.step, point.value)
+            for run in found
+            for name in run.data.metrics
+            for point in client.get_metric_history(run.info.run_id, name)
+        ),
+        "params": sorted((run.info.run_name, *param) for run in found for param in run.data.params.items()),
+        "files": sorted(
+            file.path
+            for run in found
+            for part in ("training", "evaluation", "audit")
+            for file in client.list_artifacts(run.info.run_id, part)
+        ),
+        "models": len(client.search_logged_models(experiments)),
+        "versions": sorted(
+            (one.version, one.tags["network"], one.tags["model_sha256"], one.tags["gates"])
+            for one in client.search_model_versions()
+        ),
+        "aliases": client.get_registered_model(NAME).aliases,
+    }
+
+
+def test_every_candidate_has_a_version_and_the_best_is_champion(project: Path) -> None:
+    run_all()
+    client = store.open_store()
+    champion = client.get_model_version_by_alias(NAME, "champion")
+    assert champion.tags["network"] == "convnet"
+    assert champion.tags["run_key"] == json.loads(Path("models/convnet/run.json").read_text())["run_key"]
+    assert champion.tags["gates"] == "passed"
+    assert champion.tags["champion_why"] == json.loads(registry.REPORT.read_text())["why"]
+    assert client.get_run(str(champion.run_id)).data.tags["run_key"] == champion.tags["run_key"]
+    assert client.get_model_version_by_alias(NAME, "challenger").tags["network"] == "perceptron"
+
+
+def test_a_second_run_duplicates_nothing(project: Path) -> None:
+    run_all()
+    before = summary()
+    run_all()
+    assert summary() == before
+
+
+def test_who_was_champion_when_and_why_is_kept(project: Path) -> None:
+    run_all()
+    made_up.train(project, "perceptron", gain=0.3)
+    made_up.evaluate(project, "perceptron", 0)
+    run_all()
+    client = store.open_store()
+    first, _, third = sorted(client.search_model_versions(f"name = '{NAME}'"), key=lambda one: int(one.version))
+    assert client.get_model_version_by_alias(NAME, "champion").version == third.version
+    old, new = [client.get_model_version(NAME, version).tags for version in ("2", third.version)]
+    assert first.tags["network"] == "perceptron"
+    assert old["network"] == "convnet"
+    assert old["champion_until"] == new["champion_since"]
+    assert "champion_until" not in new
+    description = client.get_registered_model(NAME).description
+    assert description.startswith(
+        f"Champion since {new['champion_since']}: **version 3, perceptron**. {new['champion_why']}"
+    )
+    assert old["champion_why"] in description
+
+
+def test_a_lost_store_is_filled_again_once(
+    project: Path, mlflow_store: Path, empty_database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_all()
+    before = summary()
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    refill.main([])
+    assert summary() == before
+    said = capsys.readouterr().out
+    assert "perceptron: run, curve, training files, ONNX model, evaluation metrics" in said
+    refill.main([])
+    assert summary() == before
+    assert capsys.readouterr().out.count("nothing was missing") == len(made_up.NETWORKS) + 1
+
+
+def test_a_champion_of_an_earlier_training_is_filled_in_too(
+    project: Path, mlflow_store: Path, empty_database: Path
+) -> None:
+    run_all()
+    sha256 = json.loads(registry.REPORT.read_text())["champion"]["model_sha256"]
+    made_up.train(project, "convnet", gain=0.3)
+    made_up.evaluate(project, "convnet", 50)
+    run_all()
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    refill.main([])
+    champion = store.open_store().get_model_version_by_alias(NAME, "champion")
+    assert champion.tags["model_sha256"] == sha256
+
+
+def test_what_is_not_there_yet_is_not_asked_for(project: Path) -> None:
+    for path in project.glob("reports/*/perceptron/*"):
+        path.unlink()
+    refill.main([])
+    client = store.open_store()
+    names = {run.data.tags["network"] for run in client.search_runs([store.experiment(client, "mnist-sample")])}
+    assert names == set(made_up.NETWORKS)
+    assert client.search_registered_models() == []
+
+
+def test_since_when_can_be_told(project: Path) -> None:
+    promote.main([])
+    client = store.open_store()
+    client.delete_registered_model(NAME)
+    registry.publish_promotion(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert client.get_registered_model(NAME).description.startswith("Champion since 2026-01-02 03:04:05 UTC")

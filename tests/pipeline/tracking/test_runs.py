@@ -1,0 +1,176 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+
+from pipeline.tracking import runs, store
+from pipeline.tracking.runkey import inputs
+from tests.pipeline.tracking import project as made_up
+
+REPOSITORY = Path.cwd()
+
+
+def the_run(network: str = "convnet") -> Any:
+    client = store.open_store()
+    [run] = client.search_runs([store.experiment(client, "mnist-sample")], f"tags.network = '{network}'")
+    return run
+
+
+def everything(root: Path) -> dict[str, Any]:
+    """How much there is in the store: points of every metric, files, models."""
+    client, run = store.open_store(), the_run()
+    points = {name: len(client.get_metric_history(run.info.run_id, name)) for name in run.data.metrics}
+    files = sorted(str(path) for path in root.joinpath("mlartifacts").rglob("*") if path.is_file())
+    return {"points": points, "files": files, "outputs": run.outputs.model_outputs}
+
+
+def test_a_run_bears_what_leads_back_to_its_inputs(project: Path) -> None:
+    read = inputs("train@convnet")
+    with runs.training("convnet", "mnist-sample", read) as run_id:
+        assert the_run().info.status == "RUNNING"
+    run = the_run()
+    assert run.info.run_id == run_id
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == f"convnet-{read.key[:8]}"
+    assert run.data.params["networks.convnet.width"] == "32"
+    tags = run.data.tags
+    assert (tags["stage"], tags["network"], tags["source"], tags["run_key"]) == (
+        "train",
+        "convnet",
+        "mnist-sample",
+        read.key,
+    )
+    assert tags["input.data/processed/train"] == read.data["data/processed/train"]
+    assert tags["input.pipeline/train.py"] == read.code["pipeline/train.py"]
+    assert tags["dvc.data/processed"] == "0123456789abcdef0123456789abcdef.dir"
+    sets = {one.tags[0].value: (one.dataset.name, one.dataset.digest) for one in run.inputs.dataset_inputs}
+    assert sets == {
+        "training": ("mnist-sample-train", read.data["data/processed/train"][:32]),
+        "validation": ("mnist-sample-val", read.data["data/processed/val"][:32]),
+    }
+
+
+def test_the_commit_stands_on_the_run_and_whether_its_code_is_in_it(project: Path) -> None:
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        return subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", "dvc.yaml", "params.yaml", "pipeline")
+    git("commit", "--quiet", "--message", "all")
+    runs.publish_training("convnet")
+    made_up.write(project / "pipeline/train.py", "print('not committed')\n")
+    made_up.train(project, "perceptron")
+    runs.publish_training("perceptron")
+    clean, dirty = the_run("convnet").data.tags, the_run("perceptron").data.tags
+    assert clean["git_commit"] == clean["mlflow.source.git.commit"] == git("rev-parse", "HEAD")
+    assert (clean["git_dirty"], dirty["git_dirty"]) == ("false", "true")
+
+
+def test_a_training_that_was_killed_goes_on_in_its_run(project: Path) -> None:
+    code = (
+        "import os; from pipeline.tracking import runs, runkey\n"
+        "with runs.training('convnet', 'mnist-sample', runkey.inputs('train@convnet')) as run_id:\n"
+        "    print(run_id, flush=True); os.kill(os.getpid(), 9)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == -9
+    assert mlflow.MlflowClient(store.tracking_uri()).get_run(done.stdout.strip()).info.status == "RUNNING"
+    with runs.training("convnet", "mnist-sample", inputs("train@convnet")) as run_id:
+        assert run_id == done.stdout.strip()
+        assert the_run().data.tags["owner.pid"] == str(os.getpid())
+        assert the_run().info.status == "RUNNING"
+    assert the_run().info.status == "FINISHED"
+
+
+def test_a_run_that_another_living_process_trains_is_not_taken_from_it(project: Path) -> None:
+    client = store.open_store()
+    with runs.training("convnet", "mnist-sample", inputs("train@convnet")) as run_id:
+        client.set_tag(run_id, "owner.pid", str(os.getppid()))
+        started = store.psutil.Process(os.getppid()).create_time()
+        client.set_tag(run_id, "owner.started", str(started))
+        with (
+            pytest.raises(RuntimeError, match=str(os.getppid())),
+            runs.training("convnet", "mnist-sample", inputs("train@convnet")),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")])
+def test_a_training_that_breaks_off_says_how(project: Path, error: type[BaseException], status: str) -> None:
+    with pytest.raises(error), runs.training("convnet", "mnist-sample", inputs("train@convnet")):
+        raise error
+    assert the_run().info.status == status
+
+
+def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path) -> None:
+    runs.publish_training("convnet")
+    runs.publish_evaluation("convnet")
+    runs.publish_audit("convnet")
+    client, run = store.open_store(), the_run()
+    assert run.info.status == "FINISHED"
+    curve = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "curve/val_accuracy")]
+    assert curve == [(1, 0.7), (2, 0.9)]
+    assert run.data.metrics["val/accuracy"] == run.data.metrics["test/accuracy"] == 0.98
+    assert run.data.metrics["gate/error"] == 0.01
+    assert run.data.tags["gates"] == "passed"
+    assert run.data.tags["gate.error"] == "passed"
+    assert run.data.tags["gate.gap"] == "not measurable"
+    files = {
+        file.path
+        for part in ("training", "evaluation", "audit")
+        for file in client.list_artifacts(run.info.run_id, part)
+    }
+    assert {
+        "training/weights.safetensors",
+        "training/run.json",
+        "evaluation/confusion.png",
+        "audit/audit.json",
+    } <= files
+
+    model: Any = client.get_logged_model(run.outputs.model_outputs[0].model_id)
+    info = mlflow.models.get_model_info(model.model_uri)
+    assert [one.name for one in info.signature.inputs] == ["pixels"]
+    assert info.signature.inputs.inputs[0].shape == (-1, 28, 28)
+    assert [one.name for one in info.signature.outputs] == ["probabilities", "logits"]
+    answer = mlflow.pyfunc.load_model(model.model_uri).predict(example(model))
+    assert answer["probabilities"].shape == (1, 10)
+    assert {one.key: one.value for one in model.metrics}["val/accuracy"] == 0.98
+
+
+def example(model: Any) -> dict[str, Any]:
+    """The logged input example."""
+    folder = Path(mlflow.artifacts.download_artifacts(model.model_uri))
+    return {"pixels": np.array(json.loads((folder / "input_example.json").read_text())["pixels"], np.float32)}
+
+
+@pytest.mark.parametrize("publish", [runs.publish_training, runs.publish_evaluation, runs.publish_audit])
+def test_what_is_there_is_not_published_again(project: Path, publish: Callable[[str], list[str]]) -> None:
+    assert publish("convnet")
+    before = everything(project)
+    assert publish("convnet") == []
+    assert everything(project) == before
+
+
+def test_what_changed_is_published_anew_in_the_same_run(project: Path) -> None:
+    for publish in (runs.publish_evaluation, runs.publish_audit):
+        publish("convnet")
+    made_up.evaluate(project, "convnet", 2)
+    made_up.audit(project, "convnet", 0.2)
+    made_up.train(project, "convnet", gain=0.3)
+    for publish in (runs.publish_evaluation, runs.publish_audit):
+        assert publish("convnet")
+        assert publish("convnet") == []
+    run = the_run()
+    assert run.data.metrics["val/accuracy"] == 0.99
+    assert run.data.tags["gates"] == "failed: error"
+    assert len(run.outputs.model_outputs) == 2
+    assert len(store.open_store().get_metric_history(run.info.run_id, "val/accuracy")) == 2
