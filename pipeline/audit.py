@@ -44,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     report = {"network": name, "source": source, "gates": [gate.record() for gate in findings]}
     (folder / "audit.json").write_text(json.dumps(report, indent=2) + "\n")
     for gate in findings:
-        print(f"{name}, {gate.name}: {VERDICTS[gate.passed]} ({gate.limit} {gate.threshold}). {gate.sentence}", flush=True)
+        print(
+            f"{name}, {gate.name}: {VERDICTS[gate.passed]} ({gate.limit} {gate.threshold}). {gate.sentence}", flush=True
+        )
     publish_audit(name)
 
 

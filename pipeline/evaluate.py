@@ -1,6 +1,6 @@
 """Measure one exported network on validation and test: models/NETWORK/ to reports/evaluate/NETWORK/.
 
-    python -m pipeline.evaluate convnet
+python -m pipeline.evaluate convnet
 """
 
 import argparse
@@ -33,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         summary = metrics.summarise(predictions.probabilities, labels)
         table(predictions, labels).to_parquet(folder / f"{split}.parquet", index=False)
         (folder / file).write_text(json.dumps(summary, indent=2) + "\n")
-        print(f"{name}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}", flush=True)
+        print(
+            f"{name}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}", flush=True
+        )
     draw(folder, name, images, labels, predictions)
     publish_evaluation(name)
 
@@ -58,7 +60,9 @@ def draw(folder: Path, name: str, images: np.ndarray, labels: np.ndarray, predic
         "confusion": plots.confusion(metrics.confusion(answers, labels), f"{name}: test set, errors shaded"),
         "reliability": plots.reliability(bins, f"{name}: test set"),
         "curve": plots.curve(epochs, name),
-        "misclassified": plots.misclassified(images[wrong], labels[wrong], answers[wrong], predictions.confidence[wrong]),
+        "misclassified": plots.misclassified(
+            images[wrong], labels[wrong], answers[wrong], predictions.confidence[wrong]
+        ),
     }
     for title, figure in figures.items():
         figure.savefig(folder / f"{title}.png")

@@ -8,6 +8,7 @@ A training that was killed goes on from its last epoch, in the same MLflow run, 
 import argparse
 import csv
 import json
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from pipeline.models.calibrate import calibrate
 from pipeline.models.export import logits_of, to_onnx
 from pipeline.models.fit import fit
 from pipeline.tracking.logger import RunLogger
-from pipeline.tracking.runkey import inputs
+from pipeline.tracking.runkey import Inputs, inputs
 from pipeline.tracking.runs import publish_training, training
 
 PROCESSED = Path("data/processed")
@@ -41,21 +42,27 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
     read = inputs(f"train@{name}")
-    first = rank_zero_only.rank == 0
-    if first:
-        print(f"{name}: {len(train[0])} training images, {config.epochs} epochs, run key {read.key}", flush=True)
+    checkpoints = RESUME / read.key
 
     started = time.perf_counter()
     with ExitStack() as stack:
-        logger = RunLogger(stack.enter_context(training(name, source, read))) if first else None
+        logger = tracked(stack, name, source, read)
         data = Digits(train, val, config.batch_size, getattr(config, "augment", None), dials.seed)
-        fitted = fit(config, data, dials.trainer, dials.seed, RESUME / read.key, logger)
+        fitted = fit(config, data, dials.trainer, dials.seed, checkpoints, logger)
         if fitted is None:
             sys.exit()
         network, curve = fitted
         write(Path("models") / name, network, curve, val, calibration, read.record(name, source))
         publish_training(name)
+    shutil.rmtree(checkpoints)
     print(f"{name}: trained in {time.perf_counter() - started:.0f} s, written to models/{name}/", flush=True)
+
+
+@rank_zero_only
+def tracked(stack: ExitStack, name: str, source: str, read: Inputs) -> RunLogger:
+    """Open the training's MLflow run until ``stack`` closes; None on all processes but the first."""
+    print(f"{name}: run key {read.key}", flush=True)
+    return RunLogger(stack.enter_context(training(name, source, read)))
 
 
 def write(
@@ -71,7 +78,8 @@ def write(
     identity = {"name": str(record["network"]), "source": str(record["source"]), "run_key": str(record["run_key"])}
     model = to_onnx(network, calibrate(logits_of(network, images), labels, calibration), identity)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(network.state_dict(), folder / "weights.safetensors")
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
     (folder / "model.onnx").write_bytes(model)
     (folder / "run.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
     with (folder / "curve.csv").open("w", newline="") as file:

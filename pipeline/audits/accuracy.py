@@ -16,7 +16,9 @@ def error(wrong: np.ndarray, threshold: float) -> Gate:
     """The share of wrong answers; ``wrong`` is bool [N]."""
     count, total = int(wrong.sum()), len(wrong)
     low, high = interval = exact_interval(count, total)
-    sentence = f"{count} of {total:,} test images are misread: {count / total:.2%}, 95 % interval {low:.2%} to {high:.2%}."
+    sentence = (
+        f"{count} of {total:,} test images are misread: {count / total:.2%}, 95 % interval {low:.2%} to {high:.2%}."
+    )
     return Gate("error", count / total, interval, "at most", threshold, sentence)
 
 
@@ -25,9 +27,10 @@ def digit_recall(labels: np.ndarray, wrong: np.ndarray, threshold: float) -> Gat
     errors, totals = (np.bincount(labels[rows], minlength=10) for rows in (wrong, slice(None)))
     recall = 1 - errors / totals
     worst = int(recall.argmin())
-    low, high = interval = exact_interval(int(totals[worst] - errors[worst]), int(totals[worst]))
+    right, total = int(totals[worst] - errors[worst]), int(totals[worst])
+    low, high = interval = exact_interval(right, total)
     sentence = (
-        f"The digit read worst is {worst}: {totals[worst] - errors[worst]} of {totals[worst]:,} are right, {recall[worst]:.2%}, "
+        f"The digit read worst is {worst}: {right} of {total:,} are right, {recall[worst]:.2%}, "
         f"95 % interval {low:.2%} to {high:.2%}."
     )
     return Gate("digit_recall", float(recall[worst]), interval, "at least", threshold, sentence)

@@ -19,7 +19,9 @@ def population_gap(samples: pd.DataFrame, wrong: np.ndarray, draws: int, seed: i
         wrong: bool [N], whether the image was misread.
     """
     if samples["writer"].isna().all():
-        return Gate(NAME, None, None, "at most", threshold, "Not measurable: this source does not say who wrote its digits.")
+        return Gate(
+            NAME, None, None, "at most", threshold, "Not measurable: this source does not say who wrote its digits."
+        )
     rng = np.random.default_rng(seed)
     table = samples.assign(wrong=wrong)
     students, employees = (

@@ -1,4 +1,4 @@
-"""Batches cut from tensors in memory and warped a batch at a time, in an order that the seed and the epoch alone decide."""
+"""Batches cut from tensors in memory and warped a batch at a time, in an order that seed and epoch alone decide."""
 
 from collections.abc import Iterator
 

@@ -19,7 +19,7 @@ class Classifier(LightningModule):
         super().__init__()
         self.config, self.seed = config, seed
         torch.manual_seed(seed)
-        self.network = build(config).to(memory_format=torch.channels_last)
+        self.network = build(config)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images).float()

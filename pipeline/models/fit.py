@@ -1,6 +1,6 @@
-"""Train one network with Lightning: resumable after any epoch, the checkpoint chosen by validation, weights averaged."""
+"""Train one network with Lightning: resumable after any epoch, its weights averaged and chosen by validation."""
 
-import shutil
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -44,12 +44,18 @@ class Curve(Callback):
 
 
 def fit(
-    config: Network, data: Digits, dials: TrainerDials, seed: int, checkpoints: Path, logger: Logger | None = None
+    config: Network,
+    data: Digits,
+    dials: TrainerDials,
+    seed: int,
+    checkpoints: Path,
+    logger: Logger | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[nn.Module, list[dict[str, float]]] | None:
     """Train the network that ``config`` describes and return its best state by validation loss, with its curve.
 
     A training that was cut off goes on from its last epoch if ``checkpoints`` is the same folder; the result is the
-    same to the bit as that of an unbroken one. The folder is removed when the training is done.
+    same to the bit as that of an unbroken one.
 
     Args:
         data: what to train on.
@@ -59,20 +65,18 @@ def fit(
     Returns:
         The network in evaluation mode and float32, and a row per epoch; None on all processes but the first.
     """
-    warnings.filterwarnings("ignore", message=".*does not have many workers")
+    quieten()
     best = ModelCheckpoint(
         checkpoints, "best", monitor="val_loss", save_on_train_epoch_end=True, enable_version_counter=False
     )
     last = ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     curve = Curve()
-    callbacks: list[Callback] = [curve, best, last]
-    if not isinstance(config, Perceptron):
-        callbacks.insert(0, WeightAveraging(multi_avg_fn=exponential(config.ema_decay)))
+    averaging = [] if isinstance(config, Perceptron) else [WeightAveraging(multi_avg_fn=exponential(config.ema_decay))]
     trainer = Trainer(
         **{**dials.model_dump(), "precision": supported(dials.precision, dials.accelerator)},
         max_epochs=config.epochs,
         logger=logger or False,
-        callbacks=callbacks,
+        callbacks=[*averaging, curve, best, last, *callbacks],
         deterministic=True,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -87,7 +91,6 @@ def fit(
         return None
     chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     classifier.load_state_dict(chosen["state_dict"])
-    shutil.rmtree(checkpoints)
     return classifier.network.cpu().float().eval(), curve.rows
 
 
@@ -104,6 +107,13 @@ def exponential(decay: float) -> Any:
                 mean.copy_(value)
 
     return update
+
+
+def quieten() -> None:
+    """Silence what Lightning says of every training on tensors in memory."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (".*does not have many workers", ".*smaller than the logging interval", ".*LeafSpec.*deprecated"):
+        warnings.filterwarnings("ignore", message=message)
 
 
 def supported(precision: str, accelerator: str) -> str:

@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from itertools import pairwise
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from pipeline.params import MLP, ConvNet, Network, Perceptron
 
@@ -14,14 +15,15 @@ MEAN, STD = 0.1307, 0.3081
 
 
 def build(config: Network) -> nn.Module:
-    """The network that ``config`` describes, freshly initialised from torch's global generator."""
+    """The network that ``config`` describes, freshly initialised from torch's global generator, channels last."""
     match config:
         case Perceptron():
-            return perceptron(config.hidden)
+            network = perceptron(config.hidden)
         case MLP():
-            return mlp(config.hidden, config.dropout)
+            network = mlp(config.hidden, config.dropout)
         case ConvNet():
-            return convnet(config.width, config.dropout)
+            network = convnet(config.width, config.dropout)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def perceptron(hidden: list[int]) -> nn.Sequential:
@@ -42,7 +44,7 @@ def mlp(hidden: list[int], dropout: float) -> nn.Sequential:
 
 
 def convnet(width: int, dropout: float) -> nn.Sequential:
-    """Two stages of two 3x3 convolutions and a strided 5x5 in place of pooling, then a 4x4 convolution and a linear layer."""
+    """Two stages of two 3x3 convolutions and a strided 5x5 instead of pooling, a 4x4 convolution, a linear layer."""
     return nn.Sequential(
         OrderedDict(
             stage1=_stage(1, width, dropout),

@@ -1,0 +1,64 @@
+# One vocabulary: setup run test serve ui bench lint. `make help` lists it.
+
+PYTHON ?= python3.11
+DATA ?= mnist-sample
+VENV := .venv
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export BENTOML_DO_NOT_TRACK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast serve ui bench fast accuracy lint refill lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make the environment in .venv from hash-checked pins
+
+$(STAMP): requirements.lock requirements-cuda.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Making the environment in $(VENV): a few minutes, once."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	@python -m pip check >/dev/null || python -m pip install --quiet --no-deps --require-hashes -r requirements-cuda.lock
+	@python -m pip check
+	@touch $@
+
+run: $(STAMP) ## run the pipeline on DATA: mnist-sample (default), mnist or uci-digits
+	@python -m pipeline $(DATA)
+
+test: $(STAMP) ## pass all tests
+	python -m pytest
+
+test-fast: $(STAMP) ## pass the tests that take seconds
+	python -m pytest -m "not slow"
+
+serve: $(STAMP) ## serve the packaged champion on HOST:PORT, 127.0.0.1:3000 unless told otherwise
+	@python -m pipeline.serve
+
+ui: $(STAMP) ## open MLflow's UI on 127.0.0.1:5000
+	@python -m pipeline.tracking.ui
+
+bench: $(STAMP) ## measure speeds, as ratios against references in the same run (needs DATA=mnist to have run)
+	@python -m benchmarks
+
+fast: $(STAMP) ## train the small ConvNet to 99 % in seconds
+	@python -m benchmarks.fast
+
+accuracy: $(STAMP) ## train MLP and ConvNet with three seeds on full MNIST and report the mean test accuracy
+	@python -m benchmarks.accuracy
+
+lint: $(STAMP) ## check format, style and types
+	ruff format --check .
+	ruff check .
+	mypy
+
+refill: $(STAMP) ## fill a lost MLflow store again from the pipeline's outputs
+	@python -m pipeline.tracking.refill
+
+lock: $(STAMP) ## pin every dependency anew
+	@python lock.py
+
+clean: ## remove the environment and everything that a run made, MLflow's store included
+	rm -rf $(VENV) data/raw data/processed models reports/evaluate dist mlflow.db mlartifacts .bentoml .resume .download

@@ -1,0 +1,88 @@
+"""Run the whole pipeline on one source of data, then say what came out of it.
+
+    python -m pipeline mnist-sample
+
+What has not changed since the last run is not run again.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.params import Source
+
+PARAMS = Path("params.yaml")
+REPORTS = Path("reports")
+MARKS = {True: "[green]passed[/]", False: "[red]FAILED[/]", None: "[dim]not measurable[/]"}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="?", choices=get_args(Source), default="mnist-sample")
+    source = parser.parse_args(argv).source
+    PARAMS.write_text(with_source(PARAMS.read_text(), source))
+    if subprocess.run(["dvc", "repro"]).returncode:
+        sys.exit(
+            "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
+        )
+
+    console = Console()
+    console.print(results(read(REPORTS / "promotion.json")))
+    console.print(next_steps(changed()), highlight=False)
+
+
+def with_source(text: str, source: str) -> str:
+    """params.yaml's ``text`` with another data.source, comments and all else untouched."""
+    return re.sub(r"(?m)^(  source: )\S+", rf"\g<1>{source}", text, count=1)
+
+
+def results(promotion: dict[str, Any]) -> Table:
+    """A row for each network: accuracy on validation and test, its gates, and who is champion."""
+    table = Table(box=box.SIMPLE_HEAD, title=f"{promotion['source']}: champion {promotion['champion']['network']}")
+    for column in ("network", "validation", "test", "gates", ""):
+        table.add_column(column, justify="right" if column in ("validation", "test") else "left")
+    for name in sorted(path.parent.name for path in REPORTS.glob("evaluate/*/test.json")):
+        validation, test = (read(REPORTS / "evaluate" / name / f"{split}.json") for split in ("validation", "test"))
+        gates = read(REPORTS / "audit" / name / "audit.json")["gates"]
+        verdicts = ", ".join(f"{gate['name']} {MARKS[gate['passed']]}" for gate in gates)
+        crown = "champion" if name == promotion["champion"]["network"] else ""
+        table.add_row(name, f"{validation['accuracy']:.2%}", f"{test['accuracy']:.2%}", verdicts, crown)
+    return table
+
+
+def changed() -> list[str]:
+    """The files under version control that differ from the last commit."""
+    status = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    return [line[3:] for line in status.splitlines()]
+
+
+def next_steps(files: list[str]) -> str:
+    """What to type now, and how to undo what the run changed under version control."""
+    text = (
+        "Next: [bold]make serve[/] to draw digits and call the API, [bold]make ui[/] to compare the runs in MLflow, "
+        "[bold]dvc plots show[/] and [bold]dvc dag[/] to see the pipeline."
+    )
+    if files:
+        text += (
+            f"\n\nThis run is not the committed one; git sees changes in {', '.join(files)}."
+            "\nKeep them with [bold]git commit[/], or go back with [bold]git restore params.yaml dvc.lock reports[/] "
+            "and [bold]dvc checkout[/]."
+        )
+    return text
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+if __name__ == "__main__":
+    main()
