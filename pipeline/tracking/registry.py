@@ -3,9 +3,10 @@
 Each data source has a registered model of its own, `inkwell-SOURCE`: models for different sources cannot be compared.
 """
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.tracking import runkey, store
 from pipeline.tracking.runs import Record, find_model, publish_model, read_json, verdict
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 REPORT = Path("reports/promotion.json")
 BEST = Path("models/best")
+CHAMPION = "champion"
+"""A registered model's tags with this and a number tell, in order, who was champion since when and why."""
 
 
 def publish_promotion(since: datetime | None = None) -> list[str]:
@@ -28,9 +31,9 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
     name = registered_model(client, report["source"])
     new: list[str] = []
     for candidate in report["candidates"]:
-        new += register(client, name, Path("models", candidate["network"]))
+        new += register(client, name, Path("models", candidate["network"]), candidate)
     if report["champion"]:
-        new += register(client, name, BEST)
+        new += register(client, name, BEST, report["champion"])
         new += crown(client, name, report["champion"]["model_sha256"], report["why"], since or datetime.now(UTC))
     challenge(client, name, report["challenger"] and report["challenger"]["model_sha256"])
     return new
@@ -44,12 +47,14 @@ def registered_model(client: "MlflowClient", source: str) -> str:
     return name
 
 
-def register(client: "MlflowClient", name: str, folder: Path) -> list[str]:
+def register(client: "MlflowClient", name: str, folder: Path, candidate: dict[str, Any]) -> list[str]:
     """Register the model in a folder of models/, once for its bytes; its gates' verdict is kept up to date."""
     sha256 = runkey.hash_path(folder / "model.onnx")
     version = find_version(client, name, sha256)
     new: list[str] = []
     if version is None:
+        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
         run, new = publish_model(client, folder)
         logged = find_model(client, run, sha256)
         assert logged is not None
@@ -62,9 +67,11 @@ def register(client: "MlflowClient", name: str, folder: Path) -> list[str]:
             f"models:/{logged.model_id}",
             run.info.run_id,
             tags,
-            description=f"{record['network']}, run key {record['run_key']}",
+            description=f"{record['network']}: {candidate['validation_accuracy']:.2%} on validation",
             model_id=logged.model_id,
         )
+        link = json.dumps([{"name": name, "version": version.version}])
+        client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: link})
         new = [*new, f"version {version.version} of {name}"]
     audit = Path("reports/audit", folder.name, "audit.json")
     if audit.exists():
@@ -91,18 +98,14 @@ def crown(client: "MlflowClient", name: str, sha256: str, why: str, since: datet
     client.delete_model_version_tag(name, version.version, "champion_until")
     client.set_model_version_tag(name, version.version, "champion_since", moment)
     client.set_model_version_tag(name, version.version, "champion_why", why)
-    network = f"version {version.version}, {version.tags['network']}"
-    client.set_registered_model_tag(name, f"champion {moment} {version.version}", f"{network}: {why}")
-    history = [
-        f"- {key}: {value}"
-        for key, value in sorted(client.get_registered_model(name).tags.items())
-        if "champion" in key
-    ]
-    client.update_registered_model(
-        name, f"Champion since {moment}: **{network}**. {why}\n\n" + "\n".join(reversed(history))
-    )
+    reigns = {key: value for key, value in client.get_registered_model(name).tags.items() if key.startswith(CHAMPION)}
+    reign = f"**{version.tags['network']}** (version {version.version}) since {moment}. {why}"
+    client.set_registered_model_tag(name, f"{CHAMPION} {len(reigns) + 1:03}", reign)
+    before_it = [f"- {reigns[key]}" for key in sorted(reigns, reverse=True)]
+    description = "\n".join([f"Champion: {reign}", *(["\nBefore it:\n", *before_it] if before_it else [])])
+    client.update_registered_model(name, description)
     client.set_registered_model_alias(name, "champion", version.version)
-    return [f"champion: {network}"]
+    return [f"champion: {version.tags['network']}"]
 
 
 def challenge(client: "MlflowClient", name: str, sha256: str | None) -> None:
