@@ -87,6 +87,7 @@ def build(model: Path, serving: Path, workplace: Path) -> Path:
     info = yaml.safe_load(manifest.read_text())
     info["creation_time"] = NO_TIME
     manifest.write_text(yaml.safe_dump(info, sort_keys=False))
+    bento.chmod(0o755)  # BentoML leaves it open to its owner alone
     return bento
 
 
@@ -140,7 +141,9 @@ def _png(image: NDArray[np.uint8]) -> bytes:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Build the Bento, try it, and only then put it into dist/."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.package", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.package", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.parse_args(argv)
     console = Console()
     if serve.BENTO.exists():
@@ -159,7 +162,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             shutil.move(bento, serve.BENTO)
     except (ModelError, PackageError, serve.ServeError, FileNotFoundError) as error:
         sys.exit(f"package: {error}")
-    console.print(f"It answers {len(images)} test images over HTTP as it does offline. It lies in {serve.BENTO}: `make serve`.")
+    console.print(
+        f"It answers {len(images)} test images over HTTP as it does offline. It lies in {serve.BENTO}: `make serve`."
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Serve the packaged Bento, dist/bento and nothing else, on 127.0.0.1:3000.
 
-    python -m pipeline.serve
-    HOST=0.0.0.0 PORT=8080 python -m pipeline.serve
+python -m pipeline.serve
+HOST=0.0.0.0 PORT=8080 python -m pipeline.serve
 """
 
 import argparse
@@ -120,7 +120,9 @@ def check(bento: Path, host: str, port: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Check that there is something to serve and a place to serve it, and become the server."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.parse_args(argv)
     host = os.environ.get("HOST") or "127.0.0.1"
     port = os.environ.get("PORT") or "3000"

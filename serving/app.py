@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -114,11 +115,14 @@ async def _predict(request: Request, pixels: NDArray[np.float32]) -> Predictions
 async def _image_bytes(request: Request) -> bytes:
     kind = _media_type(request)
     if kind == "multipart/form-data":
-        async with request.form(max_files=1, max_fields=1) as form:
-            parts = form.multi_items()
-            if len(parts) != 1 or parts[0][0] != "image" or not isinstance(parts[0][1], UploadFile):
-                raise ApiError(400, "malformed_form", "The form must hold one file, in the field image, and nothing else.")
-            return await parts[0][1].read()
+        try:
+            form = await request.form(max_files=1, max_fields=1)
+        except HTTPException as error:
+            raise ApiError(400, "malformed_form", f"The form cannot be read: {error.detail}") from error
+        (name, file), *more = form.multi_items() or [("", "")]
+        if more or name != "image" or not isinstance(file, UploadFile):
+            raise ApiError(400, "malformed_form", "The form must hold one file, in the field image, and nothing else.")
+        return await file.read()
     if kind in ("", "application/octet-stream") or kind.startswith("image/"):
         return await request.body()
     raise ApiError(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
@@ -127,9 +131,13 @@ async def _image_bytes(request: Request) -> bytes:
 def _from_bytes(body: bytes) -> NDArray[np.float32]:
     count, rest = divmod(len(body), SIDE * SIDE)
     if rest or not count:
-        raise ApiError(422, "invalid_pixels", f"The body has {len(body):,} bytes; expected a multiple of {SIDE * SIDE}.")
+        raise ApiError(
+            422, "invalid_pixels", f"The body has {len(body):,} bytes; expected a multiple of {SIDE * SIDE}."
+        )
     if count > schema.MAX_BATCH:
-        raise ApiError(413, "batch_too_large", f"A batch holds at most {schema.MAX_BATCH} images; this one has {count:,}.")
+        raise ApiError(
+            413, "batch_too_large", f"A batch holds at most {schema.MAX_BATCH} images; this one has {count:,}."
+        )
     return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE).astype(np.float32)
 
 

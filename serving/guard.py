@@ -19,7 +19,7 @@ LINGER_S = 1.0  # how long a refused client is listened to, so that it gets to r
 logger = logging.getLogger("inkwell")
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client hung up before its request was complete."""
 
 
@@ -40,7 +40,7 @@ class Guard:
         try:
             async with asyncio.timeout(BODY_DEADLINE_S):
                 body = await _read(scope, receive)
-        except ClientGone:
+        except ClientGoneError:
             return
         except TimeoutError:
             slow = ApiError(408, "body_too_slow", f"The body did not arrive within {BODY_DEADLINE_S:.0f} seconds.")
@@ -93,7 +93,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientGoneError
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY_BYTES:

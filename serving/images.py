@@ -32,7 +32,7 @@ def decode(data: bytes) -> NDArray[np.float32]:
     if not data:
         raise ApiError(400, "empty_image", "The image is empty.")
     if not data.startswith(MAGIC):
-        raise ApiError(415, "unsupported_media_type", "Not an image that is read here: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
+        raise ApiError(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
     try:
         grey = _read(data)
     except ApiError:
@@ -64,8 +64,7 @@ def to_grey(image: Image.Image) -> NDArray[np.float32]:
     """
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, dtype=np.float32)
-        full = 1 if image.mode == "F" and values.max() <= 1 else 255 if image.mode != "I;16" and values.max() <= 255 else 65535
-        return np.clip(np.nan_to_num(values * (255 / full)), 0, 255).astype(np.float32)
+        return _deep(values, image.mode)
     transparent = image.has_transparency_data
     image = image.convert("RGBA" if transparent else "RGB" if image.mode not in ("1", "L") else "L")
     shrink = math.ceil(max(image.size) / WORKING_SIDE)
@@ -82,6 +81,13 @@ def to_grey(image: Image.Image) -> NDArray[np.float32]:
     if np.ptp(visible) < 2 * BLANK_CONTRAST:
         paper = 255.0 if paper < 128 else 0.0
     return paper + (grey - paper) * (alpha / 255)
+
+
+def _deep(values: NDArray[np.float32], mode: str) -> NDArray[np.float32]:
+    """Brightness of more than 8 bits in 0..255: whole numbers count to 65535, fractions to 1 or to 255."""
+    values = np.nan_to_num(values)
+    white = 65535 if mode.startswith("I") else 1 if values.max() <= 1 else 255
+    return np.clip(values * np.float32(255 / white), 0, 255)
 
 
 def normalise(grey: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,133 @@
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import package, serve
+from serving.recogniser import Recogniser
+from tests import toy_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with a champion and test images, as the stages before leave it."""
+    toy_model.write(tmp_path / package.MODEL)
+    (tmp_path / package.IMAGES).parent.mkdir(parents=True)
+    np.save(tmp_path / package.IMAGES, np.stack([toy_model.image(row % 10, 255 - row) for row in range(120)]))
+    shutil.copytree(ROOT / "serving", tmp_path / "serving")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_bento_is_its_inputs_and_nothing_of_the_machine_or_the_moment(project, monkeypatch):
+    built = []
+    for hash_seed, workplace in (("1", Path("first")), ("2", Path(".hidden"))):
+        monkeypatch.setenv("PYTHONHASHSEED", hash_seed)
+        workplace.mkdir()
+        built.append(package.build(package.MODEL, package.SERVING, workplace))
+    first, second = built
+    files = contents(first)
+    assert files == contents(second)
+    assert first.name == second.name
+
+    assert files["src/model.onnx"] == package.MODEL.read_bytes()
+    assert "src/serving/page/index.html" in files
+    assert not [name for name in files if name.endswith(".pyc")]
+    assert not [name for name, content in files.items() if str(project).encode() in content]
+    requirements = files["env/python/requirements.txt"].decode()
+    assert all(f"{name}==" in requirements for name in ("bentoml", "numpy", "onnxruntime", "pillow"))
+    assert not [name for name in ("torch", "lightning", "mlflow", "dvc") if name in requirements]
+
+
+def test_the_version_changes_with_the_code_and_the_requirements(project):
+    before = package.content_version(project / "serving", ["numpy==1"])
+    assert package.content_version(project / "serving", ["numpy==1"]) == before
+    assert package.content_version(project / "serving", ["numpy==2"]) != before
+    (project / "serving" / "app.py").write_text("changed")
+    assert package.content_version(project / "serving", ["numpy==1"]) != before
+
+
+def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
+    package.main([])
+    kept = contents(serve.BENTO)
+    assert kept["src/model.onnx"] == package.MODEL.read_bytes()
+    assert not list(serve.STATE.iterdir())
+    assert "100 test images" in capsys.readouterr().out
+    with serve.running(serve.BENTO) as url:
+        package.try_out(url, Recogniser(package.MODEL), np.load(package.IMAGES)[:3])
+        with pytest.raises(package.PackageError, match="the model served is"):
+            package.try_out(url, Recogniser(toy_model.write(project / "other.onnx", gain=0.1)), np.load(package.IMAGES))
+    assert contents(serve.BENTO) == kept, "serving changed the Bento's files"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("predictions.digit.tolist()", "(9 - predictions.digit).tolist()"),
+        (".astype(np.float64).round(7)", ".astype(np.float64).round(4)"),
+    ],
+    ids=["digit", "probability"],
+)
+def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project, right, wrong):
+    schema = Path("serving/schema.py")
+    assert right in schema.read_text()
+    schema.write_text(schema.read_text().replace(right, wrong))
+    images = np.load(package.IMAGES)
+    images[0] = toy_model.image(0, 110)
+    np.save(package.IMAGES, images)
+    with pytest.raises(
+        SystemExit, match=r"/predict_pixels answers .* for test image \d+, expected .*probabilities differ"
+    ):
+        package.main([])
+    assert not serve.BENTO.exists()
+    assert not list(serve.STATE.iterdir())
+
+
+def test_a_service_that_does_not_start_is_reported_with_what_it_wrote(project):
+    (project / "bento.yaml").write_text("service: nothing:here\nname: x\nversion: y\n")
+    with pytest.raises(serve.ServeError, match="stopped with status") as caught, serve.running(project):
+        pass
+    assert "Failed" in str(caught.value)
+
+
+def test_code_that_bentoml_cannot_build_is_reported(project):
+    Path("serving/service.py").write_text("raise RuntimeError('ink spilt')")
+    with pytest.raises(SystemExit, match="ink spilt"):
+        package.main([])
+
+
+@pytest.mark.parametrize("path", [package.MODEL, package.IMAGES])
+def test_a_missing_input_is_named(project, path):
+    path.unlink()
+    with pytest.raises(SystemExit, match=str(path)):
+        package.main([])
+
+
+def test_serving_without_a_bento_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="make run"):
+        serve.main([])
+
+
+def test_serving_says_where_it_cannot_listen(tmp_path):
+    (tmp_path / "bento.yaml").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(serve.ServeError, match=rf"127\.0\.0\.1:{port}.*PORT"):
+            serve.check(tmp_path, "127.0.0.1", port)
+    assert serve.check(tmp_path, "localhost", port) in ("127.0.0.1", "::1")
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "http", "-1"])
+def test_a_wrong_port_is_named(monkeypatch, port):
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(SystemExit, match=rf"{port}.*1\.\.65535"):
+        serve.main([])

@@ -1,0 +1,35 @@
+"""The line between the service and the pipeline."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+SERVING = Path("serving")
+ALLOWED = {"serving", "bentoml", "numpy", "onnxruntime", "PIL", "pydantic", "starlette"}
+
+
+def imported(path):
+    """The top names of the modules that the file at `path` imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports relatively"
+            yield node.module.partition(".")[0]
+
+
+def test_serving_imports_only_what_the_bento_brings():
+    files = list(SERVING.rglob("*.py"))
+    assert files
+    for path in files:
+        assert set(imported(path)) <= ALLOWED | sys.stdlib_module_names, path
+
+
+def test_the_service_loads_without_what_only_the_pipeline_needs():
+    code = (
+        "import sys, serving.service;"
+        "print([name for name in ('torch', 'lightning', 'mlflow', 'dvc', 'pandas', 'pipeline') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
