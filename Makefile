@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 DATA ?= mnist-sample
 VENV := .venv
 STAMP := $(VENV)/.installed
+INSTALL := python -m pip install -qq --no-deps --require-hashes
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
@@ -16,12 +17,13 @@ help: ## list the targets
 
 setup: $(STAMP) ## make the environment in .venv from hash-checked pins
 
-$(STAMP): requirements.lock requirements-cuda.lock
+$(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Making the environment in $(VENV): a few minutes, once."
+	@echo "Making the environment in $(VENV), once: 220 packages, then torch; a few minutes."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	@python -m pip check >/dev/null || python -m pip install --quiet --no-deps --require-hashes -r requirements-cuda.lock
+	@$(INSTALL) -r requirements.lock
+	@$(INSTALL) -r requirements-torch-cpu.lock 2>/dev/null || { \
+	    echo "No CPU build of torch at hand: taking the package index's own."; $(INSTALL) -r requirements-torch.lock; }
 	@python -m pip check
 	@touch $@
 

@@ -87,9 +87,7 @@ def main() -> None:
         measured = (
             stage(config, dials, images, labels),
             bare(config, dials, images, labels),
-            plain.images_per_second(
-                build(config).to(memory_format=torch.contiguous_format), images, labels, config.batch_size, STEPS // 2
-            ),
+            plain.images_per_second(build(config), images, labels, config.batch_size, STEPS // 2),
         )
         for rate, rows in zip(measured, rates.values(), strict=True):
             rows.append(rate)

@@ -62,7 +62,7 @@ class Calibration(Strict):
 
 
 class Augment(Strict):
-    """Half-widths of the uniform distributions that an image's affine map is drawn from, and the elastic field's size."""
+    """Half-widths of the uniform distributions that an image's affine map is drawn from; the elastic field's size."""
 
     rotate: NonNegativeFloat
     """degrees"""
@@ -143,7 +143,7 @@ def load(*keys: str, path: Path = Path("params.yaml")) -> Any:
     The whole file is checked, whatever the keys.
 
     Raises:
-        ParamsError: the file is missing, is not YAML, or holds an unknown key or an ill-typed value; or a key names nothing.
+        ParamsError: the file is missing, is not YAML, holds an unknown key or an ill-typed value, or lacks a key.
     """
     try:
         params = Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -166,21 +166,25 @@ def _step(section: Any, name: str) -> Any:
 
 def _explain(error: Any) -> str:
     """One line for one of pydantic's errors, with the allowed keys where the key is unknown."""
-    where = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
+        where, _ = _locate(error["loc"])
         return f"  {where}: {error['msg']}, not {error['input']!r}"
-    return f"  {where}: unknown key; allowed here: {', '.join(_allowed(error['loc'][:-1]))}"
+    where, model = _locate(error["loc"][:-1])
+    return f"  {where}.{error['loc'][-1]}: unknown key; allowed here: {', '.join(model.model_fields)}"
 
 
-def _allowed(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the model at ``location``, as pydantic reports it, allows."""
-    model: Any = Params
+def _locate(location: tuple[int | str, ...]) -> tuple[str, Any]:
+    """The dotted name in the file, and the type, of what stands at ``location`` as pydantic gives it."""
+    names: list[str] = []
+    kind: Any = Params
     for part in location:
-        if get_origin(model) is dict:
-            model = get_args(model)[1]
-        elif get_origin(model) is Annotated:
-            members = get_args(get_args(model)[0])
-            model = next(member for member in members if part in get_args(member.model_fields["kind"].annotation))
-        else:
-            model = model.model_fields[part].annotation
-    return list(model.model_fields)
+        if get_origin(kind) is Annotated:  # a step that pydantic adds: which member of the union
+            members = get_args(get_args(kind)[0])
+            kind = next(member for member in members if part in get_args(member.model_fields["kind"].annotation))
+            continue
+        names.append(str(part))
+        if get_origin(kind) in (dict, list):
+            kind = get_args(kind)[-1]
+        elif hasattr(kind, "model_fields"):
+            kind = kind.model_fields[part].annotation
+    return ".".join(names), kind

@@ -1,0 +1,42 @@
+"""Temperature and thresholds, on logits whose truth is known."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from pipeline.models.calibrate import calibrate, conformal_threshold, temperature
+from pipeline.params import Calibration
+
+RNG = np.random.default_rng(0)
+
+
+def answers(scale: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are ``scale`` times too large, and labels drawn as the right ones say."""
+    logits = RNG.normal(0, 2, (count, 10))
+    labels = (logits + RNG.gumbel(size=logits.shape)).argmax(1)
+    return logits * scale, labels
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_overconfidence(scale):
+    assert temperature(*answers(scale)) == pytest.approx(scale, rel=0.1)
+
+
+def test_the_threshold_declines_the_share_asked_for():
+    logits, labels = answers(1.0)
+    found = calibrate(logits, labels, Calibration(abstained=0.05, miscoverage=0.1))
+    confidence = softmax(logits / found.temperature, axis=1).max(1)
+    assert (confidence < found.confidence_threshold).mean() == pytest.approx(0.05, abs=0.002)
+
+
+def test_prediction_sets_cover_fresh_labels_as_promised():
+    calibration, labels = answers(1.0)
+    threshold = conformal_threshold(softmax(calibration, axis=1), labels, 0.1)
+    fresh, truth = answers(1.0)
+    covered = softmax(fresh, axis=1)[np.arange(len(truth)), truth] >= threshold
+    assert covered.mean() == pytest.approx(0.9, abs=0.01)
+
+
+def test_too_few_labels_for_the_promise_give_whole_sets():
+    logits, labels = answers(1.0, count=50)
+    assert conformal_threshold(softmax(logits, axis=1), labels, 0.001) == 0

@@ -1,0 +1,48 @@
+"""The exported network: the same answers as in PyTorch, with all that it needs inside, and the same bytes each time."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from scipy.special import softmax
+
+from pipeline.models.calibrate import Calibrated
+from pipeline.models.export import logits_of, to_onnx
+from pipeline.models.networks import build
+from pipeline.params import load
+
+CALIBRATED = Calibrated(temperature=1.7, confidence_threshold=0.4, conformal_threshold=0.01)
+IDENTITY = {"name": "mlp", "source": "mnist", "run_key": "0123456789abcdef"}
+
+
+@pytest.fixture(scope="module")
+def network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    config = load("networks.convnet").model_copy(update={"width": 4})
+    network = build(config)
+    network(torch.randn(64, 1, 28, 28))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def model(network) -> bytes:
+    return to_onnx(network, CALIBRATED, IDENTITY)
+
+
+def test_the_answers_are_pytorchs_with_the_temperature_inside(network, model):
+    images = np.random.default_rng(0).integers(0, 256, (7, 28, 28), dtype=np.uint8)
+    session = ort.InferenceSession(model)
+    probabilities, logits = session.run(["probabilities", "logits"], {"pixels": images.astype(np.float32)})
+    expected = logits_of(network, images) / CALIBRATED.temperature
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    np.testing.assert_allclose(probabilities, softmax(expected, axis=1), atol=1e-5)
+
+
+def test_the_metadata_holds_identity_and_thresholds(model):
+    metadata = ort.InferenceSession(model).get_modelmeta().custom_metadata_map
+    assert metadata == {**IDENTITY, "confidence_threshold": "0.4", "conformal_threshold": "0.01"}
+
+
+def test_the_same_weights_give_the_same_bytes_and_tell_no_paths(network, model):
+    assert to_onnx(network, CALIBRATED, IDENTITY) == model
+    assert b".py" not in model

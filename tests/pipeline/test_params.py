@@ -1,0 +1,63 @@
+"""params.yaml: what is read of it and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.params import ConvNet, ParamsError, Split, load
+
+TEXT = Path("params.yaml").read_text()
+
+
+@pytest.fixture
+def edited(tmp_path: Path):
+    """A function that writes params.yaml with one replacement and returns its path."""
+
+    def edit(old: str, new: str) -> Path:
+        assert old in TEXT
+        path = tmp_path / "params.yaml"
+        path.write_text(TEXT.replace(old, new, 1))
+        return path
+
+    return edit
+
+
+def test_sections_come_in_the_order_asked_for():
+    split, width = load("data.split", "networks.convnet.width")
+    assert isinstance(split, Split)
+    assert isinstance(load("networks.convnet"), ConvNet)
+    assert width == load("networks.convnet").width
+
+
+def test_an_unknown_key_is_named_with_those_allowed(edited):
+    with pytest.raises(ParamsError, match=r"networks\.convnet\.widht: unknown key; allowed here: .*width"):
+        load("train", path=edited("    width: 32", "    widht: 32"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    width: 32", '    width: "32"', r"networks\.convnet\.width: .*integer.*'32'"),
+        ("    width: 32", "    width: -1", r"networks\.convnet\.width: .*greater than 0.*-1"),
+        ("    kind: convnet", "    kind: transformer", r"networks\.convnet: .*'perceptron', 'mlp', 'convnet'"),
+        ("  source: mnist ", "  source: emnist ", r"data\.source: .*'mnist', 'mnist-sample' or 'uci-digits'.*'emnist'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(edited, old, new, message):
+    with pytest.raises(ParamsError, match=message):
+        load("train", path=edited(old, new))
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(ParamsError, match="run from the repository's root"):
+        load("train", path=tmp_path / "params.yaml")
+
+
+def test_an_unknown_section_lists_the_known():
+    with pytest.raises(ParamsError, match=r"no 'resnet' here; there is: .*convnet"):
+        load("networks.resnet")
+
+
+def test_parameters_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        load("train").seed = 1
