@@ -85,6 +85,7 @@ def split_packaged(source: str, shares: params.Split) -> tuple[np.ndarray, pd.Da
 
 
 def measured(images: np.ndarray) -> pd.DataFrame:
+    """Return the style of each of ``images``, a batch at a time so that the progress is seen and memory stays small."""
     batches = np.array_split(images, -(-len(images) // BATCH))
     return pd.concat([style.measure(batch) for batch in track(batches, "measuring style")], ignore_index=True)
 

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,17 @@ def test_a_mirror_without_a_server_a_folder_or_a_sensible_address_is_passed_over
     assert fetch(gone, "http://[", str(tmp_path / "nowhere"), str(tmp_path), good.url) == CONTENT
     assert "no connection" in fetch.lines[0]
     assert len(fetch.lines) == 4
+
+
+def test_no_more_is_unpacked_than_the_file_can_be(fetch, mirror, good):
+    """A gzip bomb fills no disk: here none takes a file of more than 1 MB."""
+    mirror.files[NAME] = gzip.compress(bytes(10**7))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, hard))
+    try:
+        assert fetch(mirror.url, good.url) == CONTENT
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_busy_mirror_is_asked_again(fetch, mirror):
