@@ -25,7 +25,6 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 SQLITE = "sqlite:///"
 ABANDONED = 10.0  # seconds without a write after which an unfinished database is taken for abandoned
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow's UI would take it for "GenAI"
 SAME_START = 5.0  # seconds by which two readings of one process's start may differ when the clock is set
 
 
@@ -57,7 +56,7 @@ def experiment(client: "MlflowClient", source: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.create_experiment(name, folder.as_uri() if folder else None, EXPERIMENT_TAGS)
+            return client.create_experiment(name, folder.as_uri() if folder else None)
         except MlflowException:  # another process was first
             found = client.get_experiment_by_name(name)
             if found is None:

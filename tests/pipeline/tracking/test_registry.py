@@ -68,10 +68,14 @@ def test_every_candidate_has_a_version_and_the_best_is_champion(project: Path) -
 
 
 def test_a_second_run_duplicates_nothing(project: Path) -> None:
+    def reigns() -> dict[str, str]:
+        return store.open_store().get_registered_model(NAME).tags
+
     run_all()
-    before = summary()
+    before, reigns_before = summary(), reigns()
     run_all()
     assert summary() == before
+    assert reigns() == reigns_before
 
 
 def test_who_was_champion_when_and_why_is_kept(project: Path) -> None:
