@@ -162,9 +162,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             shutil.move(bento, serve.BENTO)
     except (ModelError, PackageError, serve.ServeError, FileNotFoundError) as error:
         sys.exit(f"package: {error}")
-    console.print(
-        f"It answers {len(images)} test images over HTTP as it does offline. It lies in {serve.BENTO}: `make serve`."
-    )
+    console.print(f"It answers {len(images)} test images over HTTP as it does offline.", soft_wrap=True)
+    console.print(f"It lies in {serve.BENTO}. Serve it with: make serve", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def write(path: Path, metadata: dict[str, str] = METADATA, gain: float = 0.2) ->
         "toy",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 28, 28])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 10]) for name in ("probabilities", "logits")],
-        [numpy_helper.from_array(np.float32(255), "full"), numpy_helper.from_array(weights, "weights")],
+        [numpy_helper.from_array(np.array(255, np.float32), "full"), numpy_helper.from_array(weights, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     helper.set_model_props(model, metadata)

@@ -61,30 +61,26 @@ def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
     assert kept["src/model.onnx"] == package.MODEL.read_bytes()
     assert not list(serve.STATE.iterdir())
     assert "100 test images" in capsys.readouterr().out
+    images = np.load(package.IMAGES)
+    recogniser = Recogniser(package.MODEL)
+    other = Recogniser(toy_model.write(project / "other.onnx", gain=0.2001))
     with serve.running(serve.BENTO) as url:
-        package.try_out(url, Recogniser(package.MODEL), np.load(package.IMAGES)[:3])
+        package.try_out(url, recogniser, images)
         with pytest.raises(package.PackageError, match="the model served is"):
-            package.try_out(url, Recogniser(toy_model.write(project / "other.onnx", gain=0.1)), np.load(package.IMAGES))
+            package.try_out(url, other, images)
+        other.sha256 = recogniser.sha256
+        with pytest.raises(package.PackageError, match="the probabilities differ by"):
+            package.try_out(url, other, images // 6)
     assert contents(serve.BENTO) == kept, "serving changed the Bento's files"
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("predictions.digit.tolist()", "(9 - predictions.digit).tolist()"),
-        (".astype(np.float64).round(7)", ".astype(np.float64).round(4)"),
-    ],
-    ids=["digit", "probability"],
-)
-def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project, right, wrong):
+def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project):
     schema = Path("serving/schema.py")
+    right = "predictions.digit.tolist()"
     assert right in schema.read_text()
-    schema.write_text(schema.read_text().replace(right, wrong))
-    images = np.load(package.IMAGES)
-    images[0] = toy_model.image(0, 110)
-    np.save(package.IMAGES, images)
+    schema.write_text(schema.read_text().replace(right, "(9 - predictions.digit).tolist()"))
     with pytest.raises(
-        SystemExit, match=r"/predict_pixels answers .* for test image \d+, expected .*probabilities differ"
+        SystemExit, match=r"/predict_pixels answers .*'digit': 9.* for test image 0, expected .*'digit': 0"
     ):
         package.main([])
     assert not serve.BENTO.exists()
@@ -93,9 +89,8 @@ def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project, right, wron
 
 def test_a_service_that_does_not_start_is_reported_with_what_it_wrote(project):
     (project / "bento.yaml").write_text("service: nothing:here\nname: x\nversion: y\n")
-    with pytest.raises(serve.ServeError, match="stopped with status") as caught, serve.running(project):
+    with pytest.raises(serve.ServeError, match=r"stopped with status 1; it wrote:\n.+"), serve.running(project):
         pass
-    assert "Failed" in str(caught.value)
 
 
 def test_code_that_bentoml_cannot_build_is_reported(project):

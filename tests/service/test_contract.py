@@ -143,8 +143,8 @@ def pixels_with(value):
 @pytest.mark.parametrize(
     "body",
     [
-        *(pixels_with(value) for value in (True, None, "1", "abc", -1, 256, 10**400, {}, [1])),
-        *(pixels_with(float(value)) for value in ("nan", "inf", "-inf")),
+        *map(pixels_with, (True, None, "1", "abc", -1, 256, 10**400, {}, [1])),
+        *map(pixels_with, map(float, ("nan", "inf", "-inf"))),
         {"pixels": [[0] * 28] * 27},
         {"pixels": [[0] * 28] * 29},
         {"pixels": [[0] * 56] * 14},

@@ -19,7 +19,7 @@ def call(app, messages=(BODY,)):
         sent.append(message)
 
     async def run():
-        queue = asyncio.Queue()
+        queue: asyncio.Queue = asyncio.Queue()
         for message in messages:
             queue.put_nowait(message)
         scope = {"type": "http", "method": "POST", "path": "/", "headers": []}

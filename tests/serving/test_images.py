@@ -40,7 +40,7 @@ def test_the_convention(expected):
     rows, columns = np.nonzero(expected > 50)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20)
     mass = expected / expected.sum()
-    grid = np.arange(28) + 0.5
+    grid = np.arange(28)
     assert abs((mass.sum(axis=1) * grid).sum() - 14) <= 0.5
     assert abs((mass.sum(axis=0) * grid).sum() - 14) <= 0.5
 
@@ -130,6 +130,15 @@ def test_odd_sizes(size):
     image = Image.new("L", size, 255)
     image.putpixel((size[0] // 2, size[1] // 2), 0)
     assert images.decode(png(image)).shape == (28, 28)
+
+
+def test_the_values_stay_in_range():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        noise = random.integers(0, 256, random.integers(5, 60, 2)).astype(np.uint8)
+        got = images.decode(png(Image.fromarray(noise)))
+        assert got.min() >= 0
+        assert got.max() == 255
 
 
 def test_a_large_photo_gives_what_a_small_one_gives(scene, expected):

@@ -15,7 +15,7 @@ def imported(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path} imports relatively"
+            assert node.module, f"{path} imports relatively"
             yield node.module.partition(".")[0]
 
 
