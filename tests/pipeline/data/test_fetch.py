@@ -91,6 +91,7 @@ def test_a_folder_is_a_mirror_by_path_and_by_url(fetch, tmp_path_factory, spelli
         (lambda handler, body: handler.wfile.write(b"nonsense\r\n\r\n"), "cut off after 0 bytes"),
     ],
 )
+@pytest.mark.timeout(10)
 def test_a_bad_mirror_is_passed_over_with_a_line_that_says_why(fetch, mirror, good, behaviour, why):
     mirror.behaviour[NAME] = [behaviour]
     assert fetch(mirror.url, good.url) == CONTENT
