@@ -40,7 +40,8 @@ serve: $(STAMP) ## serve the packaged champion on HOST:PORT, 127.0.0.1:3000 unle
 	@python -m pipeline.serve
 
 ui: $(STAMP) ## open MLflow's UI on 127.0.0.1:5000
-	@python -m pipeline.tracking.ui
+	@echo "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --host 127.0.0.1 --port 5000
 
 bench: $(STAMP) ## measure speeds, as ratios against references in the same run (needs DATA=mnist to have run)
 	@python -m benchmarks
