@@ -50,7 +50,8 @@ def _read(data: bytes) -> NDArray[np.float32]:
         raise _too_many_pixels() from error
     if image.width * image.height > MAX_IMAGE_PIXELS:
         raise _too_many_pixels()
-    return to_grey(ImageOps.exif_transpose(image))
+    ImageOps.exif_transpose(image, in_place=True)
+    return to_grey(image)
 
 
 def _too_many_pixels() -> ApiError:
@@ -60,13 +61,15 @@ def _too_many_pixels() -> ApiError:
 def to_grey(image: Image.Image) -> NDArray[np.float32]:
     """Any of Pillow's modes as brightness, float32 [height, width] in 0..255.
 
-    What is transparent takes the colour of the paper: the commonest of the visible pixels, or, where these are all of
+    What is transparent takes the colour of the paper: the middle one of the visible pixels, or, where these are all of
     one brightness (ink alone), the opposite of it.
     """
     if image.mode.startswith(("I", "F")):
-        return _deep(np.asarray(image, dtype=np.float32), image.mode)
+        image = _to_8_bits(image)
     transparent = image.has_transparency_data
-    image = image.convert("RGBA" if transparent else "RGB" if image.mode not in ("1", "L") else "L")
+    mode = "RGBA" if transparent else "L" if image.mode in ("1", "L") else "RGB"
+    if image.mode != mode:  # converting to the same mode would copy it
+        image = image.convert(mode)
     shrink = math.ceil(max(image.size) / WORKING_SIDE)
     if shrink > 1:
         image = image.reduce(shrink)
@@ -83,10 +86,14 @@ def to_grey(image: Image.Image) -> NDArray[np.float32]:
     return (paper + (grey - paper) * (alpha / 255)).astype(np.float32)
 
 
-def _deep(values: NDArray[np.float32], mode: str) -> NDArray[np.float32]:
-    """Brightness of more than 8 bits in 0..255: whole numbers count to 65535, fractions to 1 or to 255."""
-    white = 65535 if mode.startswith("I") else 1 if values.max() <= 1 else 255
-    return np.clip(np.nan_to_num(values) * np.float32(255 / white), 0, 255).astype(np.float32)
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """An image of deeper pixels in 8 bits: whole numbers count to 65535, fractions to 1 or to 255."""
+    values = np.asarray(image)
+    if image.mode == "F":
+        values = np.nan_to_num(values) * np.float32(255 if np.nanmax(values) <= 1 else 1)
+    else:
+        values = values >> 8
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 
 def normalise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
