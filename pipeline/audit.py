@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline import params
 from pipeline.audits import accuracy, population
 from pipeline.data.store import load_split
+from pipeline.stage import stage
 from pipeline.tracking.runs import publish_audit
 from serving.recogniser import Recogniser
 
@@ -23,6 +24,7 @@ PROCESSED = Path("data/processed")
 VERDICTS = {True: "passed", False: "FAILED", None: "not measurable"}
 
 
+@stage("audit")
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", help="the name of a folder under models/, with gates of its own in params.yaml")

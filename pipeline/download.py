@@ -24,6 +24,7 @@ from pipeline.data.errors import DataError
 from pipeline.data.fetch import Fetcher
 from pipeline.data.files import replacing
 from pipeline.data.sources import IMAGES, LABELS, MNIST, PACKAGED_SHA256, packaged
+from pipeline.stage import stage
 
 RAW = Path("data/raw")
 ARRIVED = Path(".download")
@@ -33,6 +34,7 @@ REMEDY = (
 )
 
 
+@stage("download")
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(argv)
@@ -42,8 +44,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             download_mnist(mirrors, os.environ.get("MNIST_MIRROR"))
         else:
             write_packaged(source)
-    except DataError as error:
-        sys.exit(f"download: {error}")
     except OSError as error:
         sys.exit(f"download: {RAW} could not be written: {error}. Make room, or permit writing, and run it again.")
     for file in sorted(RAW.iterdir()):

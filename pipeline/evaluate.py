@@ -13,12 +13,14 @@ import pandas as pd
 
 from pipeline import metrics, plots
 from pipeline.data.store import load_split
+from pipeline.stage import stage
 from pipeline.tracking.runs import publish_evaluation
 from serving.recogniser import Predictions, Recogniser
 
 PROCESSED = Path("data/processed")
 
 
+@stage("evaluate")
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", help="the name of a folder under models/")

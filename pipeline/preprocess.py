@@ -24,11 +24,13 @@ from pipeline.data import idx, mnist, split, store, style
 from pipeline.data.enlarge import enlarge
 from pipeline.data.errors import DataError
 from pipeline.data.sources import IMAGES, LABELS
+from pipeline.stage import stage
 
 RAW, PROCESSED = Path("data/raw"), Path("data/processed")
 BATCH = 500
 
 
+@stage("preprocess")
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(argv)
@@ -37,8 +39,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         images, samples = split_mnist(shares) if source == "mnist" else split_packaged(source, shares)
         samples = pd.concat([samples, measured(images)], axis=1)
         save(images, samples)
-    except DataError as error:
-        sys.exit(f"preprocess: {error}")
     except OSError as error:
         sys.exit(
             f"preprocess: {PROCESSED} could not be written: {error}. Make room, or permit writing, and run it again."

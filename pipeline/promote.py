@@ -23,6 +23,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from pipeline import params
+from pipeline.stage import stage
 from pipeline.tracking.registry import publish_promotion
 from pipeline.tracking.runkey import hash_path, networks
 
@@ -152,6 +153,7 @@ def mcnemar(candidate: np.ndarray, champion: np.ndarray) -> Comparison:
     return Comparison(candidate_only, champion_only, p)
 
 
+@stage("promote")
 def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
     source, rule = params.load("data.source", "promote")

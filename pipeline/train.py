@@ -26,6 +26,7 @@ from pipeline.models.batches import Digits
 from pipeline.models.calibrate import calibrate
 from pipeline.models.export import logits_of, to_onnx
 from pipeline.models.fit import fit
+from pipeline.stage import stage
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import Inputs, inputs
 from pipeline.tracking.runs import publish_training, training
@@ -34,6 +35,7 @@ PROCESSED = Path("data/processed")
 RESUME = Path(".resume")
 
 
+@stage("train")
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", help="a name under networks in params.yaml")
