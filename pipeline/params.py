@@ -93,7 +93,7 @@ class Modern(Schedule):
     weight_decay: NonNegativeFloat
     label_smoothing: Share
     ema_decay: Share
-    augment: Augment
+    augment: Augment | None
 
 
 class MLP(Modern):
@@ -187,4 +187,5 @@ def _locate(location: tuple[int | str, ...]) -> tuple[str, Any]:
             kind = get_args(kind)[-1]
         elif hasattr(kind, "model_fields"):
             kind = kind.model_fields[part].annotation
+            kind = next((one for one in get_args(kind) if hasattr(one, "model_fields")), kind)
     return ".".join(names), kind

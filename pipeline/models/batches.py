@@ -75,7 +75,10 @@ class Digits(LightningDataModule):
         sampler = ShuffledBatches(
             len(self.train), self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size
         )
-        return DataLoader(self.train, sampler=sampler, batch_size=None)
+        own = (
+            torch.Generator()
+        )  # a loader draws a number as it starts: from the global generator, it would move dropout
+        return DataLoader(self.train, sampler=sampler, batch_size=None, generator=own)
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.val, sampler=torch.arange(len(self.val)).split(VALIDATION_BATCH), batch_size=None)

@@ -112,8 +112,8 @@ def exponential(decay: float) -> Any:
 def quieten() -> None:
     """Silence what Lightning says of every training on tensors in memory."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in (".*does not have many workers", ".*smaller than the logging interval", ".*LeafSpec.*deprecated"):
-        warnings.filterwarnings("ignore", message=message)
+    for message in ("does not have many workers", "smaller than the logging", "LeafSpec", "exists and is not empty"):
+        warnings.filterwarnings("ignore", message=f".*{message}")
 
 
 def supported(precision: str, accelerator: str) -> str:

@@ -34,6 +34,11 @@ def test_an_unknown_key_is_named_with_those_allowed(edited):
         load("train", path=edited("    width: 32", "    widht: 32"))
 
 
+def test_an_unknown_key_far_down_is_named_too(edited):
+    with pytest.raises(ParamsError, match=r"networks\.mlp\.augment\.rotat: unknown key; allowed here: rotate, scale"):
+        load("train", path=edited("augment: { rotate: 7.5", "augment: { rotat: 7.5, rotate: 7.5"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
