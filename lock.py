@@ -10,7 +10,18 @@ import re
 import subprocess
 from pathlib import Path
 
-COMPILE = "uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate".split()
+COMPILE = [
+    "uv",
+    "pip",
+    "compile",
+    "--quiet",
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--generate-hashes",
+    "--no-header",
+    "--no-annotate",
+]
 CPU_BUILD = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
 """torch 2.13.0+cpu for Python 3.11 on Linux x86-64."""
 OF_TORCH = re.compile(r"torch==|triton|cuda-|nvidia-(?!ml-py)")

@@ -55,6 +55,7 @@ def stage(config: params.ConvNet, dials: params.Train, images: np.ndarray, label
 
 def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of a plain loop that does the same work: augmentation, mixed precision, averaged weights."""
+    assert config.augment is not None
     generator = torch.Generator().manual_seed(dials.seed)
     model = build(config).train()
     averaged = AveragedModel(deepcopy(model), multi_avg_fn=exponential(config.ema_decay), use_buffers=True)

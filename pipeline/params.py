@@ -79,6 +79,7 @@ class Schedule(Strict):
     epochs: PositiveInt
     batch_size: PositiveInt
     learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat
 
 
 class Perceptron(Schedule):
@@ -90,8 +91,6 @@ class Modern(Schedule):
     """What the MLP and the ConvNet share."""
 
     dropout: Share
-    weight_decay: NonNegativeFloat
-    label_smoothing: Share
     ema_decay: Share
     augment: Augment | None
 

@@ -37,13 +37,14 @@ class Classifier(LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         images, labels = batch
         logits = self(images)
-        self.log("val_loss", F.cross_entropy(logits, labels), sync_dist=True, batch_size=len(labels))
+        self.log("val_loss", objective(self.config, logits, labels), sync_dist=True, batch_size=len(labels))
         accuracy = (logits.argmax(1) == labels).float().mean()
         self.log("val_accuracy", accuracy, sync_dist=True, batch_size=len(labels))
 
     def configure_optimizers(self) -> Any:
-        decay = 0.0 if isinstance(self.config, Perceptron) else self.config.weight_decay
-        optimizer = torch.optim.AdamW(self.parameters(), self.config.learning_rate, weight_decay=decay, fused=True)
+        optimizer = torch.optim.AdamW(
+            self.parameters(), self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.config.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
@@ -54,4 +55,4 @@ def objective(config: Network, logits: Tensor, labels: Tensor) -> Tensor:
     """What training minimises: the textbook's squared error of sigmoids for the perceptron, else cross-entropy."""
     if isinstance(config, Perceptron):
         return F.mse_loss(logits.sigmoid(), F.one_hot(labels, DIGITS).float(), reduction="sum") / len(labels)
-    return F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+    return F.cross_entropy(logits, labels)

@@ -44,7 +44,7 @@ def test_errors_of_one_hand_widen_the_interval():
 
 
 def test_a_source_without_writers_is_not_passed_silently():
-    samples = handwriting().assign(writer=pd.NA, population=None)
+    samples = handwriting().assign(writer=np.nan, population=None)
     gate = gap(samples, np.zeros(len(samples), bool))
     assert gate.passed is None
     assert gate.record()["measurable"] is False

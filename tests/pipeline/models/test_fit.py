@@ -18,7 +18,7 @@ from pipeline.params import Trainer, load
 
 DIALS = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
 SMALL: dict[str, dict[str, Any]] = {
-    "perceptron": {"epochs": 3},
+    "perceptron": {"epochs": 3, "batch_size": 64},
     "mlp": {"epochs": 3, "hidden": [32], "batch_size": 64},
     "convnet": {"epochs": 3, "width": 4, "batch_size": 64},
 }
