@@ -7,28 +7,18 @@ build, which `make setup` takes where pip can find one, then the package index's
 """
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
-COMPILE = [
-    "uv",
-    "pip",
-    "compile",
-    "--quiet",
-    "--universal",
-    "--python-version",
-    "3.11",
-    "--generate-hashes",
-    "--no-header",
-    "--no-annotate",
-]
+OPTIONS = "--quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev"
 CPU_BUILD = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
 """torch 2.13.0+cpu for Python 3.11 on Linux x86-64."""
 OF_TORCH = re.compile(r"torch==|triton|cuda-|nvidia-(?!ml-py)")
 
 
 def main() -> None:
-    command = [*COMPILE, "--group", "dev", "pyproject.toml"]
+    command = ["uv", "pip", "compile", *shlex.split(OPTIONS), "pyproject.toml"]
     compiled = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     packages = re.split(r"\n(?=\S)", compiled.strip())
     write("requirements.lock", [package for package in packages if not OF_TORCH.match(package)])

@@ -22,7 +22,6 @@ from pipeline.params import Source
 
 PARAMS = Path("params.yaml")
 REPORTS = Path("reports")
-MARKS = {True: "[green]passed[/]", False: "[red]FAILED[/]", None: "[dim]not measurable[/]"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -53,10 +52,17 @@ def results(promotion: dict[str, Any]) -> Table:
     for name in sorted(path.parent.name for path in REPORTS.glob("evaluate/*/test.json")):
         validation, test = (read(REPORTS / "evaluate" / name / f"{split}.json") for split in ("validation", "test"))
         gates = read(REPORTS / "audit" / name / "audit.json")["gates"]
-        verdicts = ", ".join(f"{gate['name']} {MARKS[gate['passed']]}" for gate in gates)
         crown = "champion" if name == promotion["champion"]["network"] else ""
-        table.add_row(name, f"{validation['accuracy']:.2%}", f"{test['accuracy']:.2%}", verdicts, crown)
+        table.add_row(name, f"{validation['accuracy']:.2%}", f"{test['accuracy']:.2%}", verdict(gates), crown)
     return table
+
+
+def verdict(gates: list[dict[str, Any]]) -> str:
+    """The gates that were failed by name, else how many were passed, and how many could not be measured."""
+    if failed := [gate["name"] for gate in gates if gate["passed"] is False]:
+        return f"[red]failed: {', '.join(failed)}[/]"
+    passed, unmeasured = (sum(gate["passed"] is verdict for gate in gates) for verdict in (True, None))
+    return f"[green]{passed} passed[/]" + (f", {unmeasured} not measurable" if unmeasured else "")
 
 
 def changed() -> list[str]:
@@ -73,9 +79,9 @@ def next_steps(files: list[str]) -> str:
     )
     if files:
         text += (
-            f"\n\nThis run is not the committed one; git sees changes in {', '.join(files)}."
-            "\nKeep them with [bold]git commit[/], or go back with [bold]git restore params.yaml dvc.lock reports[/] "
-            "and [bold]dvc checkout[/]."
+            f"\n\nThis run differs from the committed one; git sees changes in {', '.join(files)}. Keep them with "
+            "[bold]git commit[/], or go back with [bold]git restore params.yaml dvc.lock reports[/]: the next run of "
+            "the committed source takes its outputs from DVC's cache, or makes them again."
         )
     return text
 
