@@ -73,6 +73,8 @@ class Augment(Strict):
     """pixels"""
     elastic: NonNegativeFloat
     """standard deviation, in pixels, of the displacements on a coarse grid"""
+    thickness: Share
+    """how far strokes may go towards being a pixel wider, or thinner, on each side"""
 
 
 class Schedule(Strict):

@@ -1,4 +1,4 @@
-"""Random affine maps and elastic fields, drawn for a whole batch of images at once."""
+"""Random affine maps, elastic fields and stroke widths, drawn for a whole batch of images at once."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ GRID = 5
 
 
 def augment(images: Tensor, dials: Augment, generator: torch.Generator) -> Tensor:
-    """Warp each image by a map of its own: affine, then elastic (Simard et al. 2003, on a coarse grid).
+    """Warp each image by its own affine and elastic map (Simard et al. 2003, on a coarse grid); thin or thicken it.
 
     Args:
         images: float [N, 1, H, W]; what lies outside the frame counts as 0.
@@ -19,7 +19,7 @@ def augment(images: Tensor, dials: Augment, generator: torch.Generator) -> Tenso
         generator: the only source of randomness, on the images' device.
 
     Returns:
-        float [N, 1, H, W], bilinear samples of ``images``.
+        float [N, 1, H, W].
     """
     count, _, height, width = images.shape
 
@@ -40,4 +40,9 @@ def augment(images: Tensor, dials: Augment, generator: torch.Generator) -> Tenso
     grid = F.affine_grid(affine, [count, 1, height, width], align_corners=False)
     coarse = torch.randn(count, 2, GRID, GRID, generator=generator, device=images.device) * (2 * dials.elastic / width)
     field = F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
-    return F.grid_sample(images, grid + field.permute(0, 2, 3, 1), align_corners=False)
+    warped = F.grid_sample(images, grid + field.permute(0, 2, 3, 1), align_corners=False)
+    if not dials.thickness:
+        return warped
+    thicker, thinner = F.max_pool2d(warped, 3, 1, 1), -F.max_pool2d(-warped, 3, 1, 1)
+    share = uniform(dials.thickness).view(-1, 1, 1, 1)
+    return warped + share.clamp(min=0) * (thicker - warped) - share.clamp(max=0) * (thinner - warped)

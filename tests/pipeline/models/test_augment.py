@@ -5,7 +5,7 @@ import torch
 from pipeline.models.augment import augment
 from pipeline.params import Augment
 
-STILL = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+STILL = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0, "thickness": 0.0}
 
 
 def bar(count: int) -> torch.Tensor:
@@ -53,6 +53,15 @@ def test_elastic_bends_but_keeps_the_place():
     bent = warp(bar(200), elastic=1.0)
     assert (bent - bar(200)).abs().mean() > 0.01
     assert (centres(bent) - 13.5).mean(0).abs().max() < 0.2
+
+
+def test_thickness_adds_and_takes_ink_but_leaves_the_middle_of_the_stroke():
+    ink = warp(bar(200), thickness=0.9).sum((1, 2, 3)) / bar(1).sum()
+    assert ink.min() < 0.4
+    assert ink.max() > 1.8
+    block = torch.zeros(50, 1, 28, 28)
+    block[:, :, 8:20, 8:20] = 1
+    assert torch.equal(warp(block, thickness=0.9)[:, :, 9:19, 9:19], block[:, :, 9:19, 9:19])
 
 
 def test_the_seed_decides():
