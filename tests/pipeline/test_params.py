@@ -1,5 +1,6 @@
 """params.yaml: what is read of it and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ def edited(tmp_path: Path):
     """A function that writes params.yaml with one replacement and returns its path."""
 
     def edit(old: str, new: str) -> Path:
-        assert old in TEXT
+        text, count = re.subn(old, new, TEXT, count=1)
+        assert count
         path = tmp_path / "params.yaml"
-        path.write_text(TEXT.replace(old, new, 1))
+        path.write_text(text)
         return path
 
     return edit
@@ -31,21 +33,21 @@ def test_sections_come_in_the_order_asked_for():
 
 def test_an_unknown_key_is_named_with_those_allowed(edited):
     with pytest.raises(ParamsError, match=r"networks\.convnet\.widht: unknown key; allowed here: .*width"):
-        load("train", path=edited("    width: 32", "    widht: 32"))
+        load("train", path=edited("    width: ", "    widht: "))
 
 
 def test_an_unknown_key_far_down_is_named_too(edited):
     with pytest.raises(ParamsError, match=r"networks\.mlp\.augment\.rotat: unknown key; allowed here: rotate, scale"):
-        load("train", path=edited("augment: { rotate: 7.5", "augment: { rotat: 7.5, rotate: 7.5"))
+        load("train", path=edited("augment: { rotate", "augment: { rotat: 7.5, rotate"))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("    width: 32", '    width: "32"', r"networks\.convnet\.width: .*integer.*'32'"),
-        ("    width: 32", "    width: -1", r"networks\.convnet\.width: .*greater than 0.*-1"),
+        (r"    width: \d+", '    width: "32"', r"networks\.convnet\.width: .*integer.*'32'"),
+        (r"    width: \d+", "    width: -1", r"networks\.convnet\.width: .*greater than 0.*-1"),
         ("    kind: convnet", "    kind: transformer", r"networks\.convnet: .*'perceptron', 'mlp', 'convnet'"),
-        ("  source: mnist ", "  source: emnist ", r"data\.source: .*'mnist', 'mnist-sample' or 'uci-digits'.*'emnist'"),
+        (r"  source: \S+", "  source: emnist", r"data\.source: .*'mnist', 'mnist-sample' or 'uci-digits'.*'emnist'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_expected(edited, old, new, message):
