@@ -29,12 +29,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("source", nargs="?", choices=get_args(Source), default="mnist-sample")
     source = parser.parse_args(argv).source
     PARAMS.write_text(with_source(PARAMS.read_text(), source))
-    if subprocess.run(["dvc", "repro"]).returncode:
+    unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
+    if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
         sys.exit(
             "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
         )
 
     console = Console()
+    if unchanged:
+        console.print("Nothing has changed since the last run.")
     console.print(results(read(REPORTS / "promotion.json")))
     console.print(next_steps(changed()), highlight=False)
 

@@ -144,6 +144,7 @@ def test_a_second_run_changes_nothing(unbroken):
     before, counts = unbroken.lock(), unbroken.mlflow_counts()
     printed = unbroken.run()
     assert "Running stage" not in printed
+    assert "Nothing has changed" in printed
     assert unbroken.lock() == before
     assert unbroken.mlflow_counts() == counts
 
