@@ -17,7 +17,11 @@ import yaml
 from pipeline import serve
 
 ROOT = Path(__file__).parents[2]
-SMALL = {"perceptron": {"epochs": 2}, "mlp": {"epochs": 2, "hidden": [32]}, "convnet": {"epochs": 8, "width": 4}}
+SMALL: dict[str, dict[str, Any]] = {
+    "perceptron": {"epochs": 2},
+    "mlp": {"epochs": 2, "hidden": [32]},
+    "convnet": {"epochs": 8, "width": 4},
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
