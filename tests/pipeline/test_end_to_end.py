@@ -129,7 +129,7 @@ def test_every_stage_leaves_what_it_promises(unbroken):
 
 
 def test_the_run_ends_with_the_results_and_says_what_it_changed(unbroken):
-    printed = unbroken.printed
+    printed = " ".join(unbroken.printed.split())
     champion = unbroken.read("reports/promotion.json")["champion"]["network"]
     assert f"uci-digits: champion {champion}" in printed
     assert "make serve" in printed
