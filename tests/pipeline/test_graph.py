@@ -96,7 +96,7 @@ def test_nothing_that_trains_or_selects_reads_the_test_set():
 
 
 def test_a_stage_depends_on_whole_outputs():
-    """DVC cannot restore a stage that depends on a part of an output if dvc.lock names data that its cache never held."""
+    """DVC cannot restore a stage that reads part of an output, where dvc.lock names data that its cache never held."""
     made: set[str] = set()
     for stage in STAGES.values():
         for entry in stage.get("outs", []) + stage.get("metrics", []):
