@@ -63,5 +63,5 @@ refill: $(STAMP) ## fill a lost MLflow store again from the pipeline's outputs
 lock: $(STAMP) ## pin every dependency anew
 	@python lock.py
 
-clean: ## remove the environment and everything that a run made, MLflow's store included
-	rm -rf $(VENV) data/raw data/processed models reports/evaluate dist mlflow.db mlartifacts .bentoml .resume .download
+clean: ## remove the environment and all that runs made, MLflow's store included; DVC's cache stays
+	git clean -fdXq -e '!/.dvc/cache' -e '!/.dvc/config.local'

@@ -64,7 +64,7 @@ def verdict(gates: list[dict[str, Any]]) -> str:
     """The gates that were failed by name, else how many were passed, and how many could not be measured."""
     if failed := [gate["name"] for gate in gates if gate["passed"] is False]:
         return f"[red]failed: {', '.join(failed)}[/]"
-    passed, unmeasured = (sum(gate["passed"] is verdict for gate in gates) for verdict in (True, None))
+    passed, unmeasured = (sum(gate["passed"] is outcome for gate in gates) for outcome in (True, None))
     return f"[green]{passed} passed[/]" + (f", {unmeasured} not measurable" if unmeasured else "")
 
 
