@@ -82,12 +82,17 @@ def ensure_database(path: Path) -> None:
 
 
 def is_complete(path: Path) -> bool:
-    """Whether MLflow finished making a database: its last act is the experiment `Default`."""
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)) as database:
+    """Whether MLflow finished making a database: its last act is the experiment `Default`.
+
+    Opened for writing, since SQLite rolls back what a killed process left half written only then.
+    """
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=20)) as database:
         try:
             return database.execute("SELECT count(*) FROM experiments").fetchone()[0] > 0
-        except sqlite3.OperationalError:
-            return False
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return False
+            raise
 
 
 def create_database(path: Path) -> None:

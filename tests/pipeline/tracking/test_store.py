@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -107,3 +108,26 @@ def test_runs_of_dead_processes_are_closed_and_those_of_living_ones_are_not(mlfl
     time.sleep(0.2)
     assert statuses() == expected | {"living": "KILLED"}
     sleeper.communicate()
+
+
+def test_a_store_whose_writer_was_killed_in_mid_write_keeps_its_runs(tmp_path, empty_database):
+    path = tmp_path / "mlflow.db"
+    shutil.copyfile(empty_database, path)
+    killed_in_mid_write = (
+        "import os, signal, sqlite3, sys\n"
+        "database = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "database.execute('PRAGMA cache_size = 1')\n"
+        "database.execute('CREATE TABLE kept (number INTEGER)')\n"
+        "database.execute('BEGIN IMMEDIATE')\n"
+        "database.execute('DELETE FROM experiments')\n"
+        "database.execute('CREATE TABLE half (text TEXT)')\n"
+        "database.executemany('INSERT INTO half VALUES (?)', [('x' * 1000,)] * 1000)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed_in_mid_write, str(path)], check=False)
+    assert path.with_name("mlflow.db-journal").exists()
+    store.ensure_database(path)
+    with closing(sqlite3.connect(path)) as database:
+        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    assert "kept" in tables
+    assert "half" not in tables
