@@ -116,11 +116,40 @@ class Promote(Strict):
 
 
 class Gates(Strict):
-    """Thresholds that a network must meet to be served."""
+    """Thresholds that a network must meet to be served: shares of 1, but for the two gaps, in percentage points."""
 
     error: PositiveFloat
     digit_recall: PositiveFloat
+    """of the digit read worst"""
     population_gap: PositiveFloat
+    """upper 95 % bound of the students' error minus the employees'"""
+    students_error: PositiveFloat
+    """upper 95 % bound"""
+    abstention_gap: PositiveFloat
+    """the students' share of abstentions minus the employees', in size"""
+    broken_strokes: PositiveFloat
+    """error on digits of more than one connected component"""
+    corruption_mean: PositiveFloat
+    """accuracy over the fifteen corruptions"""
+    corruption_worst: PositiveFloat
+    """accuracy on the worst of them"""
+    canvas: PositiveFloat
+    """accuracy on digits placed anywhere on a larger canvas"""
+    invariance_lossless: PositiveFloat
+    """share of answers that stay the same under changes that lose nothing; of the worst such change"""
+    invariance: PositiveFloat
+    """the same under small changes"""
+    ood_auroc: PositiveFloat
+    """of telling digits from what is none; of the worst set"""
+    ood_confident: PositiveFloat
+    """share of a set of what is no digit, letters aside, that is answered with confidence above 0.99"""
+    letters_confident: PositiveFloat
+    coverage: PositiveFloat
+    """share of the test images that are answered"""
+    answered_error: PositiveFloat
+    """share of wrong answers among those given"""
+    ece_excess: PositiveFloat
+    """expected calibration error beyond the 95th percentile of its own noise floor"""
 
 
 class Audit(Strict):

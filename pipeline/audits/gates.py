@@ -12,6 +12,7 @@ class Gate:
     value: the number that is held against the threshold, None where the data cannot show it.
     interval: the 95 % interval of the estimate that the value comes from.
     limit: whether the value must stay at or under the threshold ("at most"), or reach it ("at least").
+    anchor: what is known of other networks, from the literature or from a plain network, with its source.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Gate:
     limit: Literal["at most", "at least"]
     threshold: float
     sentence: str
+    anchor: str = ""
 
     @property
     def passed(self) -> bool | None:
