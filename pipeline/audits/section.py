@@ -46,7 +46,7 @@ class Subject:
         return bool(self.samples["writer"].notna().any())
 
     def read(self, pictures: np.ndarray) -> Predictions:
-        """What the service would answer for pictures, uint8 or float32 [M, H, W] in 0..255, of any size and polarity."""
+        """What the service would answer for pictures, uint8 or float32 [M, H, W] in 0..255, of any polarity."""
         return self.recogniser.predict(np.stack([normalise(picture.astype(np.float32)) for picture in pictures]))
 
     def rng(self, purpose: str) -> np.random.Generator:
