@@ -58,7 +58,7 @@ def corrupt(
     severity = corruption.default if severity is None else severity
     if not 1 <= severity <= len(corruption.levels):
         raise ValueError(f"{name} has the severities 1 to {len(corruption.levels)}, not {severity}")
-    damaged = corruption.apply(images / np.float32(255), corruption.levels[severity - 1], rng)
+    damaged = corruption.apply(np.divide(images, 255, dtype=np.float32), corruption.levels[severity - 1], rng)
     return np.rint(np.clip(damaged, 0, 1) * 255).astype(np.uint8)
 
 
@@ -104,7 +104,7 @@ def glass_blur(images: Batch, dial: tuple[float, int, int], rng: np.random.Gener
         dial: the blur's sigma; how far a pixel may move, in pixels; how often all are gone through.
     """
     sigma, reach, rounds = dial
-    pixels = gaussian_blur(images, sigma).reshape(len(images), -1).T.copy()
+    pixels = gaussian_blur(images, sigma).reshape(len(images), SIDE * SIDE).T.copy()
     inner = range(SIDE - reach, reach, -1)
     everyone = np.arange(len(images))
     for row, column in [(row, column) for _ in range(rounds) for row in inner for column in inner]:
