@@ -168,7 +168,7 @@ def one_way_or_the_other(
 
 
 def shear(images: Batch, angle: float, rng: np.random.Generator) -> Batch:
-    """Slanted by ``angle``, in radians, and by its cosine taller, as scikit-image shears."""
+    """Slanted so that the top moves by the sine of ``angle``, and taller by its cosine, as scikit-image sheared."""
     return one_way_or_the_other(images, lambda turn: np.array([[np.cos(turn), 0], [-np.sin(turn), 1]]), angle, rng)
 
 
