@@ -1,27 +1,58 @@
-"""Hold one exported network against its gates, on the test set: models/NETWORK/ to reports/audit/NETWORK/audit.json.
+"""Audit one exported network as it is served, on the test set: models/NETWORK/ to reports/audit/NETWORK/.
 
     python -m pipeline.audit convnet
 
-A gate that is not passed does not stop the pipeline: it stops the network from becoming champion.
+Writes index.html, the report; audit.json, the gates' verdicts; and tables/, what the report shows, as CSV. A gate that
+is not passed does not stop the pipeline: it stops the network from becoming champion.
+
+The champion's answers are no input: they depend on what was run before, and the audit depends on nothing but its
+inputs. `promote` compares candidate and champion, on validation.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich import box, get_console
+from rich.console import Console
+from rich.table import Table
 
 from pipeline import params
-from pipeline.audits import accuracy, population
+from pipeline.audits import (
+    accuracy,
+    adversarial,
+    calibration,
+    invariance,
+    ood,
+    population,
+    report,
+    representation,
+    robustness,
+    selftest,
+    style,
+    wording,
+)
+from pipeline.audits.section import Section, Subject
+from pipeline.audits.weights import load_network
 from pipeline.data.store import load_split
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_audit
 from serving.recogniser import Recogniser
 
 PROCESSED = Path("data/processed")
-VERDICTS = {True: "passed", False: "FAILED", None: "not measurable"}
+REPORTS = Path("reports/audit")
+COLOURS: dict[wording.Standing, str] = {
+    "passed": "green",
+    "close": "yellow",
+    "not measurable": "yellow",
+    "failed": "bold red",
+}
 
 
 @stage("audit")
@@ -29,27 +60,120 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", help="the name of a folder under models/, with gates of its own in params.yaml")
     name = parser.parse_args(argv).network
-    source, seed, draws, gates = params.load("data.source", "audit.seed", "audit.bootstrap", "audit.gates")
-    limits = gates[source][name]
+    source, seed, draws, attacked, gates = params.load(
+        "data.source", "audit.seed", "audit.bootstrap", "audit.attacked", "audit.gates"
+    )
+    folder, console = Path("models") / name, get_console()
 
     images, labels = load_split(PROCESSED, "test")
-    samples = pd.read_parquet(PROCESSED / "samples.parquet").query("split == 'test'").sort_values("row")
-    wrong = Recogniser(Path("models") / name / "model.onnx").predict(images.astype(np.float32)).digit != labels
-    findings = [
-        accuracy.error(wrong, limits.error),
-        accuracy.digit_recall(labels, wrong, limits.digit_recall),
-        population.population_gap(samples, wrong, draws, seed, limits.population_gap),
+    samples = pd.read_parquet(PROCESSED / "samples.parquet")
+    recogniser = Recogniser(folder / "model.onnx")
+    subject = Subject(
+        name=name,
+        source=source,
+        recogniser=recogniser,
+        images=images,
+        labels=labels,
+        samples=samples.query("split == 'test'").sort_values("row", ignore_index=True),
+        predictions=recogniser.predict(images.astype(np.float32)),
+        limits=gates[source][name],
+        bootstrap=draws,
+        seed=seed,
+    )
+    parts: dict[str, Callable[[], Section]] = {
+        "accuracy": lambda: accuracy.measure(subject, champion=None),
+        "populations": lambda: population.measure(subject),
+        "style": lambda: style.measure(subject),
+        "corruptions": lambda: robustness.measure(subject),
+        "invariance": lambda: invariance.measure(subject),
+        "not digits": lambda: ood.measure(subject),
+        "calibration": lambda: calibration.measure(subject),
+        "representation": lambda: representation.measure(samples),
+        "the audit itself": lambda: selftest.measure(subject),
+    }
+    if count := attacked[source]:
+        parts["attacks"] = lambda: adversarial.measure(subject, load_network(folder), count)
+
+    console.print(f"Auditing {name} on {len(images):,} test images of {source}.")
+    sections = list(measured(parts, console))
+    findings = records(sections)
+    check(findings)
+    write(REPORTS / name, subject, sections, findings)
+    console.print(scorecard(findings))
+    console.print(conclusion(name, findings), style="red" if failed(findings) else "green", markup=False)
+    publish_audit(name)
+
+
+def measured(parts: dict[str, Callable[[], Section]], console: Console) -> Iterator[Section]:
+    """Run the parts in their order, and say of each how long it took."""
+    for name, measure in parts.items():
+        started = time.perf_counter()
+        with console.status(f"{name} ..."):
+            section = measure()
+        console.print(f"  {name:<20}{time.perf_counter() - started:7.1f} s", highlight=False)
+        yield section
+
+
+def records(sections: Sequence[Section]) -> list[dict[str, Any]]:
+    """All gates as they stand in audit.json: each with its section in the report, and the pictures there."""
+    return [
+        gate.record() | {"section": section.key, "figures": list(section.figures)}
+        for section in sections
+        for gate in section.gates
     ]
 
-    folder = Path("reports/audit") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    report = {"network": name, "source": source, "gates": [gate.record() for gate in findings]}
-    (folder / "audit.json").write_text(json.dumps(report, indent=2) + "\n")
-    for gate in findings:
-        print(
-            f"{name}, {gate.name}: {VERDICTS[gate.passed]} ({gate.limit} {gate.threshold}). {gate.sentence}", flush=True
+
+def check(gates: Sequence[wording.Record]) -> None:
+    """Raise ValueError unless every gate of params.yaml was decided, once: what nobody measured would look passed."""
+    names = [gate["name"] for gate in gates]
+    if missing := set(params.Gates.model_fields) - set(names):
+        raise ValueError(f"no part of the audit decides these gates: {', '.join(sorted(missing))}")
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"several parts of the audit decide these gates: {', '.join(sorted(twice))}")
+
+
+def write(folder: Path, subject: Subject, sections: Sequence[Section], gates: Sequence[wording.Record]) -> None:
+    """Write the report, the verdicts and the tables, in the place of those of an earlier run."""
+    tables = folder / "tables"
+    shutil.rmtree(tables, ignore_errors=True)
+    tables.mkdir(parents=True)
+    report.write_tables(sections, tables)
+    page = report.render(subject.name, subject.source, subject.recogniser.version, len(subject.images), sections)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    values = {gate["name"]: gate["value"] for gate in gates if gate["measurable"]}
+    found = {"network": subject.name, "source": subject.source, "values": values, "gates": gates}
+    (folder / "audit.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def failed(gates: Sequence[wording.Record]) -> list[wording.Record]:
+    """The gates that were not passed."""
+    return [gate for gate in gates if wording.standing(gate) == "failed"]
+
+
+def scorecard(gates: Sequence[wording.Record]) -> Table:
+    """A row for each gate."""
+    table = Table("requirement", "found", "95 % interval", "required", "", box=box.SIMPLE_HEAD)
+    for gate in gates:
+        standing = wording.standing(gate)
+        table.add_row(
+            wording.requirement(gate["name"]).title,
+            wording.amount(gate["name"], gate["value"]) if gate["measurable"] else "–",
+            wording.interval(gate),
+            f"{gate['limit']} {wording.amount(gate['name'], gate['threshold'])}",
+            f"[{COLOURS[standing]}]{standing}[/]",
         )
-    publish_audit(name)
+    return table
+
+
+def conclusion(name: str, gates: Sequence[wording.Record]) -> str:
+    """What came out: on a refusal which gate, by how much, and where to look."""
+    page = REPORTS / name / "index.html"
+    if not failed(gates):
+        return f"{name} passed its gates. The report: {page}"
+    lines = [f"{name} is refused: {len(failed(gates))} of {len(gates)} gates failed."]
+    for gate in failed(gates):
+        lines += [f"- {wording.refusal(gate)}", f"  Look at {wording.place(gate, page)}"]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ class Gates(Strict):
 class Audit(Strict):
     seed: int
     bootstrap: PositiveInt
+    attacked: dict[Source, Annotated[int, Field(ge=0)]]
     gates: dict[Source, dict[str, Gates]]
 
 

@@ -1,4 +1,4 @@
-"""Choose the champion, the network that is served: to models/best/ and reports/promotion.json.
+"""Choose the champion, the network that is served: to models/best/, reports/promotion.json and reports/model_card.md.
 
     python -m pipeline.promote
 
@@ -11,7 +11,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,17 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import binomtest
 
 from pipeline import params
+from pipeline.audits import model_card, wording
+from pipeline.audits.paired import Comparison, mcnemar
 from pipeline.stage import stage
 from pipeline.tracking.registry import publish_promotion
 from pipeline.tracking.runkey import hash_path, networks
 
 BEST = Path("models/best")
 REPORT = Path("reports/promotion.json")
+CARD = Path("reports/model_card.md")
 
 
 @dataclass(frozen=True)
@@ -67,23 +69,6 @@ class Model:
             "validation_errors": int(self.wrong.sum()),
             "validation_images": len(self.wrong),
         }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two models on the same images, by exact McNemar.
-
-    candidate_only, champion_only: images that only the one gets wrong; p: two-sided.
-    """
-
-    candidate_only: int
-    champion_only: int
-    p: float
-
-    @property
-    def net_errors(self) -> int:
-        """How many errors more the candidate makes."""
-        return self.candidate_only - self.champion_only
 
 
 @dataclass(frozen=True)
@@ -145,14 +130,6 @@ def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, ma
     return Decision(best, True, f"{best.network} is champion: {merits}; {counts}.", second, paired)
 
 
-def mcnemar(candidate: np.ndarray, champion: np.ndarray) -> Comparison:
-    """Compare two models' errors, bool [N] on the same images (McNemar 1947; exact, by the binomial distribution)."""
-    candidate_only, champion_only = int((candidate & ~champion).sum()), int((champion & ~candidate).sum())
-    discordant = candidate_only + champion_only
-    p = float(binomtest(candidate_only, discordant).pvalue) if discordant else 1.0
-    return Comparison(candidate_only, champion_only, p)
-
-
 @stage("promote")
 def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
@@ -163,10 +140,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ValueError(f"models/ holds networks trained on {', '.join(strange)}, not {source}: run `dvc repro` first")
     decision = decide(candidates, read_champion(), rule.alpha, rule.max_net_errors)
 
-    if decision.champion and decision.promoted:
-        install(decision.champion.network)
+    for one in candidates:
+        if decision.champion and one.model_sha256 == decision.champion.model_sha256:
+            install(one.network)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(report(source, candidates, decision), indent=2) + "\n")
+    found = report(source, candidates, decision)
+    REPORT.write_text(json.dumps(found, indent=2) + "\n")
+    CARD.write_text(card(found), encoding="utf-8")
     publish_promotion()
 
     console = Console()
@@ -174,6 +154,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for one in candidates:
         for sentence in one.failed:
             console.print(f"{one.network} failed a gate: {sentence}", style="red")
+        if one.failed:
+            console.print(f"{one.network}: the images and the reasons are in {audit(one.network, 'index.html')}")
         for sentence in one.unmeasured:
             console.print(f"{one.network}, not measurable on {source}: {sentence}", style="dim")
     console.print(decision.why, style="bold" if decision.promoted else "bold yellow")
@@ -181,14 +163,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+def audit(network: str, name: str) -> Path:
+    """The path of a file that the audit of a network wrote."""
+    return Path("reports/audit", network, name)
+
+
 def read_candidate(network: str) -> Model:
     """Read a network's model, its answers on validation and its gates' verdicts."""
-    gates = json.loads(Path("reports/audit", network, "audit.json").read_text())["gates"]
+    gates = json.loads(audit(network, "audit.json").read_text())["gates"]
     return read_model(
         Path("models", network),
         Path("reports/evaluate", network, "val.parquet"),
-        [sentence(gate) for gate in gates if gate["measurable"] and not gate["passed"]],
-        [sentence(gate) for gate in gates if not gate["measurable"]],
+        [wording.refusal(gate) for gate in gates if wording.standing(gate) == "failed"],
+        [f"{gate['name']}. {gate['sentence']}" for gate in gates if wording.standing(gate) == "not measurable"],
     )
 
 
@@ -212,15 +199,6 @@ def read_model(folder: Path, answers: Path, failed: list[str], unmeasured: list[
     )
 
 
-def sentence(gate: dict[str, Any]) -> str:
-    """What a gate found and, where it failed, by how much."""
-    if not gate["measurable"] or gate["passed"]:
-        return f"{gate['name']}. {gate['sentence']}"
-    value, threshold = gate["value"], gate["threshold"]
-    found = f"{gate['name']} is {value:.4g}, must be {gate['limit']} {threshold:.4g}"
-    return f"{found}, missed by {abs(value - threshold):.4g}. {gate['sentence']}"
-
-
 def install(network: str) -> None:
     """Put a network's files in models/best/, all of them or none."""
     new, old = BEST.with_name(".best.new"), BEST.with_name(".best.old")
@@ -229,6 +207,7 @@ def install(network: str) -> None:
     for name in ("model.onnx", "weights.safetensors", "run.json"):
         shutil.copyfile(Path("models", network, name), new / name)
     shutil.copyfile(Path("reports/evaluate", network, "val.parquet"), new / "val.parquet")
+    shutil.copyfile(audit(network, "audit.json"), new / "audit.json")
     if BEST.exists():
         BEST.rename(old)
     new.rename(BEST)
@@ -256,6 +235,15 @@ def report(source: str, candidates: Sequence[Model], decision: Decision) -> dict
             one.record() | {"gates_failed": one.failed, "gates_not_measurable": one.unmeasured} for one in candidates
         ],
     }
+
+
+def card(found: Mapping[str, Any]) -> str:
+    """The model card of the champion that stands in models/best/, if there is one."""
+    if found["champion"] is None:
+        return model_card.render(found, None, [])
+    verdicts = BEST / "audit.json"
+    gates = json.loads(verdicts.read_text())["gates"] if verdicts.exists() else []
+    return model_card.render(found, json.loads((BEST / "run.json").read_text()), gates)
 
 
 def table(candidates: Sequence[Model], decision: Decision) -> Table:

@@ -79,7 +79,7 @@ def publish_evaluation(network: str) -> list[str]:
         for name, value in read_json(folder / f"{split}.json").items()
     }
     new += log_metrics(client, run, "evaluation metrics", values)
-    new += log_files(client, run, "evaluation", sorted(folder.iterdir()))
+    new += log_files(client, run, "evaluation", written(folder))
     return new
 
 
@@ -92,7 +92,7 @@ def publish_audit(network: str) -> list[str]:
     values = {f"gate/{gate['name']}": gate["value"] for gate in gates if gate["value"] is not None}
     new += log_metrics(client, run, "gates", values)
     tag(client, run.info.run_id, {"gates": verdict(gates)} | {f"gate.{gate['name']}": outcome(gate) for gate in gates})
-    new += log_files(client, run, "audit", sorted(folder.iterdir()))
+    new += log_files(client, run, "audit", written(folder))
     return new
 
 
@@ -230,8 +230,13 @@ def log_metrics(client: "MlflowClient", run: "Run", what: str, values: Mapping[s
     return [what] if metrics else []
 
 
+def written(folder: Path) -> list[Path]:
+    """What a stage wrote in a folder, without DVC's .gitignore."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def log_files(client: "MlflowClient", run: "Run", part: str, files: list[Path]) -> list[str]:
-    """Log files as artifacts in a folder, unless the same content stands there already."""
+    """Log files and folders as artifacts in a folder, unless the same content stands there already."""
     content = runkey.digest({file.name: runkey.hash_path(file) for file in files})[:16]
     if run.data.tags.get(f"published.{part}") == content:
         return []

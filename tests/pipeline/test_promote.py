@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from pipeline import promote
-from pipeline.promote import Model, decide, mcnemar
+from pipeline.audits.paired import mcnemar
+from pipeline.promote import Model, decide
 from tests.pipeline.tracking import project as made_up
 
 N = 1000
@@ -122,7 +123,8 @@ def test_where_no_candidate_passes_only_a_champion_of_the_same_source_stays(sour
 def test_the_stage_installs_the_champion_and_says_why(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     promote.main([])
     best = project / "models/best"
-    assert {path.name for path in best.iterdir()} == {"model.onnx", "weights.safetensors", "run.json", "val.parquet"}
+    names = {"model.onnx", "weights.safetensors", "run.json", "val.parquet", "audit.json"}
+    assert {path.name for path in best.iterdir()} == names
     for name in ("model.onnx", "weights.safetensors", "run.json"):
         assert (best / name).read_bytes() == (project / "models/convnet" / name).read_bytes()
     report = json.loads((project / "reports/promotion.json").read_text())
@@ -132,6 +134,29 @@ def test_the_stage_installs_the_champion_and_says_why(project: Path, capsys: pyt
     said = capsys.readouterr().out
     assert "convnet is the first champion" in said
     assert "not measurable on mnist-sample" in said
+
+
+def test_the_model_card_is_about_the_champion_that_is_served(project: Path) -> None:
+    promote.main([])
+    card = (project / "reports/model_card.md").read_text()
+    sha256 = json.loads((project / "reports/promotion.json").read_text())["champion"]["model_sha256"]
+    assert sha256 in card
+    assert "| Errors: test images misread | 1.00 % |" in card
+    made_up.train(project, "convnet", gain=0.3)
+    made_up.evaluate(project, "convnet", 30, first=100)
+    made_up.audit(project, "convnet", error=0.03)
+    promote.main([])
+    later = (project / "reports/model_card.md").read_text()
+    assert sha256 in later
+    assert "| Errors: test images misread | 1.00 % |" in later
+    assert "30 are misread by the\ncandidate alone and 4 by the champion alone" in later
+
+
+def test_a_champion_that_is_audited_again_has_the_new_verdicts(project: Path) -> None:
+    promote.main([])
+    made_up.audit(project, "convnet", error=0.02)
+    promote.main([])
+    assert "| Errors: test images misread | 2.00 % |" in (project / "reports/model_card.md").read_text()
 
 
 def test_the_stage_reads_nothing_of_the_test_set(project: Path) -> None:
@@ -146,7 +171,7 @@ def test_two_clean_runs_write_the_same_bytes(project: Path) -> None:
     for _ in range(2):
         shutil.rmtree(project / "models/best", ignore_errors=True)
         promote.main([])
-        reports.append((project / "reports/promotion.json").read_bytes())
+        reports.append([(project / "reports" / name).read_bytes() for name in ("promotion.json", "model_card.md")])
     assert reports[0] == reports[1]
 
 
@@ -173,18 +198,20 @@ def test_without_a_champion_and_a_candidate_the_stage_fails_and_says_what_was_mi
     assert stopped.value.code == 1
     assert not (project / "models/best").exists()
     said = " ".join(capsys.readouterr().out.split())
-    assert "convnet failed a gate: error is 0.08, must be at most 0.05, missed by 0.03" in said
+    assert "convnet failed a gate: Errors (error): 8.00 %, must be at most 5.00 %, missed by 3.00 %. Some err." in said
+    assert "reports/audit/convnet/index.html" in said
+    assert "No network may be served" in (project / "reports/model_card.md").read_text()
 
 
 def test_a_champion_that_a_dead_process_was_replacing_is_put_back(project: Path) -> None:
     promote.main([])
     best = project / "models/best"
-    before = {path.name: path.read_bytes() for path in best.iterdir()}
+    before = {path.name: path.read_bytes() for path in best.iterdir() if path.name != "audit.json"}
     best.rename(project / "models/.best.old")
     for network in made_up.NETWORKS:
         made_up.audit(project, network, error=0.08)
     promote.main([])
-    assert {path.name: path.read_bytes() for path in best.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in best.iterdir() if path.name != "audit.json"} == before
     assert not (project / "models/.best.old").exists()
 
 

@@ -88,10 +88,14 @@ def evaluate(root: Path, network: str, errors: int, first: int = 0) -> None:
 
 def audit(root: Path, network: str, error: float = 0.01) -> None:
     """Write reports/audit/NETWORK: the error must be at most 0.05, the gap cannot be measured."""
-    gate = {"limit": "at most", "threshold": 0.05, "interval": None}
+    gate = {"limit": "at most", "threshold": 0.05, "interval": None, "anchor": "", "section": "accuracy", "figures": []}
     gates = [
         gate | {"name": "error", "value": error, "passed": error <= 0.05, "measurable": True, "sentence": "Some err."},
         gate | {"name": "gap", "value": None, "passed": None, "measurable": False, "sentence": "No writers known."},
     ]
-    report = {"network": network, "source": "mnist-sample", "gates": gates}
-    write(root / "reports/audit" / network / "audit.json", json.dumps(report))
+    report = {"network": network, "source": "mnist-sample", "values": {"error": error}, "gates": gates}
+    folder = root / "reports/audit" / network
+    write(folder / "audit.json", json.dumps(report))
+    write(folder / "index.html", "<!doctype html>")
+    write(folder / "tables/recall.csv", "digit,recall\n0,1\n")
+    write(folder / ".gitignore", "/index.html\n")

@@ -126,7 +126,7 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
     assert run.data.tags["gate.gap"] == "not measurable"
     files = {
         file.path
-        for part in ("training", "evaluation", "audit")
+        for part in ("training", "evaluation", "audit", "audit/tables")
         for file in client.list_artifacts(run.info.run_id, part)
     }
     assert {
@@ -134,7 +134,10 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
         "training/run.json",
         "evaluation/confusion.png",
         "audit/audit.json",
+        "audit/index.html",
+        "audit/tables/recall.csv",
     } <= files
+    assert not any(".gitignore" in file for file in files)
 
     model: Any = client.get_logged_model(run.outputs.model_outputs[0].model_id)
     info = mlflow.models.get_model_info(model.model_uri)

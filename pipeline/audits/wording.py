@@ -1,0 +1,108 @@
+"""The words for a gate's record, as it stands in audit.json: what it is called, its amounts, its verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Record = Mapping[str, Any]
+Standing = Literal["failed", "close", "not measurable", "passed"]
+STANDINGS: tuple[Standing, ...] = ("failed", "close", "not measurable", "passed")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a gate is called, what its value is, and whether that is a share of 1, percentage points or a number."""
+
+    title: str
+    measure: str
+    unit: Literal["share", "points", "number"] = "share"
+
+
+REQUIREMENTS = {
+    "error": Requirement("Errors", "test images misread"),
+    "digit_recall": Requirement("The digit read worst", "of its images read right"),
+    "population_gap": Requirement(
+        "Gap between the writers' populations", "students' errors minus employees', upper bound", "points"
+    ),
+    "students_error": Requirement("Errors on students' digits", "misread, upper bound"),
+    "abstention_gap": Requirement(
+        "Gap in abstentions", "difference between students and employees left unanswered", "points"
+    ),
+    "broken_strokes": Requirement("Broken strokes", "of such digits misread"),
+    "corruption_mean": Requirement("Corrupted images", "read right, mean of the corruptions"),
+    "corruption_worst": Requirement("The worst corruption", "read right"),
+    "canvas": Requirement("Larger canvases", "read right, anywhere on the canvas"),
+    "invariance_lossless": Requirement("Changes that lose nothing", "answers unchanged, worst change"),
+    "invariance": Requirement("Small changes", "answers unchanged, worst change"),
+    "ood_auroc": Requirement("Telling digits from anything else", "area under the ROC curve, worst set", "number"),
+    "ood_confident": Requirement("Sure of what is no digit", "answered with confidence above 0.99, worst set"),
+    "letters_confident": Requirement("Sure of letters", "answered with confidence above 0.99"),
+    "coverage": Requirement("Images answered", "of the test images"),
+    "answered_error": Requirement("Errors among the answers", "of the answers given are wrong"),
+    "ece_excess": Requirement("Calibration", "calibration error beyond its noise", "number"),
+}
+
+
+def requirement(name: str) -> Requirement:
+    """The words for a gate, made of its name where it has none of its own."""
+    return REQUIREMENTS.get(name, Requirement(name.replace("_", " ").capitalize(), "", "number"))
+
+
+def standing(gate: Record) -> Standing:
+    """A gate's verdict: "close" is passed, but with a 95 % interval that reaches beyond the threshold.
+
+    Beyond a threshold of all or nothing there is nothing to reach: what meets it has passed.
+    """
+    if not gate["measurable"]:
+        return "not measurable"
+    if not gate["passed"]:
+        return "failed"
+    if gate["interval"] is None or gate["value"] == gate["threshold"] in (0, 1):
+        return "passed"
+    low, high = gate["interval"]
+    beyond = high > gate["threshold"] if gate["limit"] == "at most" else low < gate["threshold"]
+    return "close" if beyond else "passed"
+
+
+def amount(name: str, value: float, digits: int = 2) -> str:
+    """A gate's value in its unit."""
+    match requirement(name).unit:
+        case "share":
+            return f"{100 * value:.{digits}f} %"
+        case "points":
+            return f"{value:.{digits}f} pp"
+        case "number":
+            return f"{value:.{digits + 2}f}"
+
+
+def interval(gate: Record) -> str:
+    """The 95 % interval of a gate's estimate; empty where there is none."""
+    if gate["interval"] is None:
+        return ""
+    low, high = (amount(gate["name"], bound) for bound in gate["interval"])
+    return f"{low.removesuffix(' %').removesuffix(' pp')} to {high}"
+
+
+def verdict(gate: Record) -> str:
+    """What was found, what was asked for and, where it failed, by how much, with the digits that show it."""
+    name, value, threshold = gate["name"], gate["value"], gate["threshold"]
+    if value is None:
+        return "not measurable"
+    digits = 2
+    while amount(name, value, digits) == amount(name, threshold, digits) and value != threshold and digits < 8:
+        digits += 1
+    found, asked, missed = (amount(name, one, digits) for one in (value, threshold, abs(value - threshold)))
+    text = f"{found}, must be {gate['limit']} {asked}"
+    return text if gate["passed"] else f"{text}, missed by {missed}"
+
+
+def refusal(gate: Record) -> str:
+    """A failed gate: which, by how much, and the finding."""
+    return f"{requirement(gate['name']).title} ({gate['name']}): {verdict(gate)}. {gate['sentence']}"
+
+
+def place(gate: Record, page: Path) -> str:
+    """Where in the report to look: the section and its pictures."""
+    where = f"{page}#{gate['section']}"
+    return f"{where}: {'; '.join(gate['figures'])}" if gate["figures"] else where
