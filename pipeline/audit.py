@@ -152,13 +152,12 @@ def failed(gates: Sequence[wording.Record]) -> list[wording.Record]:
 
 def scorecard(gates: Sequence[wording.Record]) -> Table:
     """A row for each gate."""
-    table = Table("requirement", "found", "95 % interval", "required", "", box=box.SIMPLE_HEAD)
+    table = Table("requirement", "found", "required", "", box=box.SIMPLE_HEAD)
     for gate in gates:
         standing = wording.standing(gate)
         table.add_row(
             wording.requirement(gate["name"]).title,
             wording.amount(gate["name"], gate["value"]) if gate["measurable"] else "–",
-            wording.interval(gate),
             f"{gate['limit']} {wording.amount(gate['name'], gate['threshold'])}",
             f"[{COLOURS[standing]}]{standing}[/]",
         )

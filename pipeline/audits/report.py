@@ -20,6 +20,9 @@ from pipeline.audits.section import Section
 
 DPI = 144
 CSS_DPI = 96
+SMALL_WORDS = {"a", "and", "as", "by", "each", "for", "from", "in", "is", "of", "on", "the", "to", "which", "with"}
+TOLD_IN_FULL = 3
+"""With more failures than this the verdict leaves their figures to the scorecard."""
 SHOWN_ROWS = 200
 """Longer tables are cut in the report; the CSV beside it has all of them."""
 
@@ -60,7 +63,10 @@ def verdict(name: str, gates: Sequence[wording.Record]) -> str:
     failed, close, unmeasured = found["failed"], found["close"], found["not measurable"]
     measured = len(gates) - len(unmeasured)
     if failed:
-        missed = "; ".join(f"{wording.requirement(gate['name']).title} ({wording.verdict(gate)})" for gate in failed)
+        missed = titles(failed)
+        if len(failed) <= TOLD_IN_FULL:
+            told = [f"{wording.requirement(gate['name']).title} ({wording.verdict(gate)})" for gate in failed]
+            missed = "; ".join(told)
         text = f"{name} may not be served: it misses {len(failed)} of the {measured} requirements measured. {missed}."
     elif not measured:
         text = f"{name} may not be judged: none of its requirements could be measured."
@@ -164,14 +170,14 @@ def text(value: Any) -> str:
     if isinstance(value, int | np.integer):
         return f"{value:,}"
     if isinstance(value, float | np.floating) and not math.isnan(value):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+        return f"{value:,.0f}" if abs(float(value)) >= 10_000 else f"{value:.4g}"
     return "–" if pd.isna(value) else str(value)
 
 
 def table_name(section: Section, caption: str) -> str:
-    """The name of a table's CSV: its section, and the first words of its caption."""
-    words = re.findall(r"[a-z0-9]+", caption.lower())[:6]
-    return f"{section.key}-{'-'.join(words)}.csv"
+    """The name of a table's CSV: its section, and the first words of its caption that mean something."""
+    words = [word for word in re.findall(r"[a-z0-9]+", caption.lower()) if word not in SMALL_WORDS]
+    return f"{section.key}-{'-'.join(words[:4])}.csv"
 
 
 def write_tables(sections: Sequence[Section], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The words for a gate's record, as it stands in audit.json: what it is called, its amounts, its verdict."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,6 @@ def refusal(gate: Record) -> str:
 
 
 def place(gate: Record, page: Path) -> str:
-    """Where in the report to look: the section and its pictures."""
-    where = f"{page}#{gate['section']}"
-    return f"{where}: {'; '.join(gate['figures'])}" if gate["figures"] else where
+    """Where in the report to look: the section and, by the first words of their captions, its pictures."""
+    captions = [re.split(r"[:,;]", caption)[0] for caption in gate["figures"]]
+    return f"{page}#{gate['section']}: {'; '.join(captions)}".removesuffix(": ")

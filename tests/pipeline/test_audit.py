@@ -106,7 +106,7 @@ def test_it_writes_verdicts_report_and_tables(seen):
     }
     page = (folder / "index.html").read_text()
     assert all(f"What {name} found." in page for name in params.Gates.model_fields)
-    assert {path.name for path in (folder / "tables").iterdir()} == {f"{key}-a-table.csv" for key in seen}
+    assert {path.name for path in (folder / "tables").iterdir()} == {f"{key}-table.csv" for key in seen}
 
 
 def test_a_second_run_writes_the_same_bytes_and_leaves_no_old_table(seen):

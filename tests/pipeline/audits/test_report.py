@@ -164,8 +164,8 @@ def test_tables_are_shown_in_readable_numbers_and_cut_where_they_are_long():
 def test_tables_become_csv_files_with_their_index_where_it_means_something(tmp_path):
     plain = pd.DataFrame({"x": [1, 2]})
     named = pd.DataFrame({"x": [1]}, index=pd.Index(["fog"], name="corruption"))
-    report.write_tables([section(PASSED, tables={"Plain, 95 %": plain, "By corruption": named})], tmp_path)
+    report.write_tables([section(PASSED, tables={"Plain, 95 %": plain, "Accuracy by corruption": named})], tmp_path)
     assert (tmp_path / "accuracy-plain-95.csv").read_bytes() == b"x\n1\n2\n"
-    assert (tmp_path / "accuracy-by-corruption.csv").read_bytes() == b"corruption,x\nfog,1\n"
+    assert (tmp_path / "accuracy-accuracy-corruption.csv").read_bytes() == b"corruption,x\nfog,1\n"
     with pytest.raises(ValueError, match="begin alike"):
         report.write_tables([section(PASSED, tables={"Plain, 95 %": plain})], tmp_path)
