@@ -73,6 +73,8 @@ def test_on_a_small_source_it_says_that_it_is_for_trying_out(source, said):
     text = card(ERROR, GAP, source=source)
     assert said in text
     assert "not for serving" in " ".join(text.split())
+    assert "“Students”" in card(ERROR)
+    assert "“Students”" not in text
 
 
 def test_lineage_leads_back_to_bytes_and_parameters():
