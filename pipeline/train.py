@@ -8,6 +8,7 @@ A training that was killed goes on from its last epoch, in the same MLflow run, 
 import argparse
 import csv
 import json
+import math
 import shutil
 import sys
 import time
@@ -22,9 +23,10 @@ from torch import nn
 
 from pipeline import params
 from pipeline.data.store import load_split
+from pipeline.models import novelty
 from pipeline.models.batches import Digits
 from pipeline.models.calibrate import calibrate
-from pipeline.models.export import logits_of, to_onnx
+from pipeline.models.export import observe, to_onnx
 from pipeline.models.fit import fit
 from pipeline.stage import stage
 from pipeline.tracking.logger import RunLogger
@@ -33,6 +35,8 @@ from pipeline.tracking.runs import publish_training, training
 
 PROCESSED = Path("data/processed")
 RESUME = Path(".resume")
+FITTED = 10_000
+"""Training images at most that novelty is fitted to, taken from all over the set."""
 
 
 @stage("train")
@@ -54,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if fitted is None:
             sys.exit()
         network, curve = fitted
-        write(Path("models") / name, network, curve, val, calibration, read.record(name, source))
+        write(Path("models") / name, network, curve, train, val, calibration, read.record(name, source))
         publish_training(name)
     shutil.rmtree(checkpoints)
     print(f"{name}: trained in {time.perf_counter() - started:.0f} s, written to models/{name}/", flush=True)
@@ -71,14 +75,14 @@ def write(
     folder: Path,
     network: nn.Module,
     curve: list[dict[str, float]],
+    train: tuple[np.ndarray, np.ndarray],
     val: tuple[np.ndarray, np.ndarray],
     calibration: params.Calibration,
     record: dict[str, object],
 ) -> None:
     """Write what the later stages read of a trained network."""
-    images, labels = val
     identity = {"name": str(record["network"]), "source": str(record["source"]), "run_key": str(record["run_key"])}
-    model = to_onnx(network, calibrate(logits_of(network, images), labels, calibration), identity)
+    model = exported(network, train, val, calibration, identity)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")
@@ -88,6 +92,21 @@ def write(
         writer = csv.DictWriter(file, fieldnames=list(curve[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(curve)
+
+
+def exported(
+    network: nn.Module,
+    train: tuple[np.ndarray, np.ndarray],
+    val: tuple[np.ndarray, np.ndarray],
+    calibration: params.Calibration,
+    identity: dict[str, str],
+) -> bytes:
+    """The network as it is served: what it finds novel is fitted to training digits, its thresholds to validation."""
+    images, labels = (array[:: math.ceil(len(array) / FITTED)] for array in train)
+    distance = novelty.fit(observe(network, images)[1], labels)
+    logits, features = observe(network, val[0])
+    calibrated = calibrate(logits, distance.of(features), val[1], calibration)
+    return to_onnx(network, calibrated, distance, identity)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ Reason = Literal["blank", "not_a_digit", "multiple", "uncertain"]
 SIDE = 28
 CLASSES = 10
 BLANK_CONTRAST = 32.0  # an image whose brightest and darkest pixels lie closer together than this holds no ink
+INK = 0.3  # share of the strongest ink from which a pixel counts as ink, when strokes are told apart
+TALL = 0.6  # each of two digits beside each other is at least this tall, as a share of the height of all ink
+TOGETHER = 0.8  # and the two hold at least this share of the ink
 CHUNK = 500  # images given to the network at once, which bounds memory and gains nothing from being larger
 
 
@@ -29,6 +32,7 @@ class Predictions:
     digit: int64 [N], the most probable digit, also where it abstained.
     confidence: float32 [N], the probability of that digit.
     probabilities: float32 [N, 10], calibrated, each row summing to 1.
+    novelty: float32 [N], how far the image lies from the digits that the network learnt from; about 1 for most digits.
     prediction_set: bool [N, 10], the digits that cannot be ruled out; none where the image is blank.
     abstained: bool [N].
     reason: object [N], why it abstained, None where it answered.
@@ -37,6 +41,7 @@ class Predictions:
     digit: NDArray[np.int64]
     confidence: NDArray[np.float32]
     probabilities: NDArray[np.float32]
+    novelty: NDArray[np.float32]
     prediction_set: NDArray[np.bool_]
     abstained: NDArray[np.bool_]
     reason: NDArray[np.object_]
@@ -51,6 +56,7 @@ class Recogniser:
     name: the network's; source: the data it learnt from; run_key: the training run that made it.
     sha256: of the model file; version: its first 12 digits, which stand in every answer.
     confidence_threshold: below it the answer is withheld as "uncertain".
+    novelty_threshold: above it the image is "not_a_digit".
     conformal_threshold: a digit at least this probable belongs to the prediction set (least ambiguous set-valued
     classifier: Sadinle, Lei and Wasserman 2019, JASA 114).
     """
@@ -76,15 +82,17 @@ class Recogniser:
         self.name = _text(metadata, "name", path)
         self.run_key = _text(metadata, "run_key", path)
         self.source = _text(metadata, "source", path)
-        self.confidence_threshold = _probability(metadata, "confidence_threshold", path)
-        self.conformal_threshold = _probability(metadata, "conformal_threshold", path)
+        self.confidence_threshold = _number(metadata, "confidence_threshold", path, 1)
+        self.novelty_threshold = _number(metadata, "novelty_threshold", path, np.inf)
+        self.conformal_threshold = _number(metadata, "conformal_threshold", path, 1)
 
         inputs = {item.name: item.shape[1:] for item in self._session.get_inputs()}
         outputs = {item.name for item in self._session.get_outputs()}
-        if inputs != {"pixels": [SIDE, SIDE]} or "probabilities" not in outputs:
+        if inputs != {"pixels": [SIDE, SIDE]} or not outputs >= {"probabilities", "novelty"}:
             raise ModelError(
                 f"{path} takes {inputs} and gives {sorted(outputs)};"
-                f" expected the input pixels [N, {SIDE}, {SIDE}] and the output probabilities"
+                f" expected the input pixels [N, {SIDE}, {SIDE}] and the outputs probabilities and novelty:"
+                " a model of an earlier version must be trained again"
             )
 
     def predict(self, pixels: NDArray[np.float32]) -> Predictions:
@@ -96,27 +104,63 @@ class Recogniser:
             raise ValueError(f"pixels are {pixels.dtype} {list(pixels.shape)}; expected float32 [N, {SIDE}, {SIDE}]")
         if not ((pixels >= 0) & (pixels <= 255)).all():
             raise ValueError("pixels must be finite and lie in 0..255")
-        probabilities = np.empty((len(pixels), CLASSES), np.float32)
+        probabilities, novelty = np.empty((len(pixels), CLASSES), np.float32), np.empty(len(pixels), np.float32)
         for start in range(0, len(pixels), CHUNK):
-            (probabilities[start : start + CHUNK],) = self._session.run(
-                ["probabilities"], {"pixels": pixels[start : start + CHUNK]}
+            chunk = slice(start, start + CHUNK)
+            probabilities[chunk], novelty[chunk] = self._session.run(
+                ["probabilities", "novelty"], {"pixels": pixels[chunk]}
             )
 
         confidence = probabilities.max(axis=1)
         blank = np.ptp(pixels, axis=(1, 2)) < BLANK_CONTRAST
         prediction_set = (probabilities >= self.conformal_threshold) & ~blank[:, None]
         uncertain = (confidence < self.confidence_threshold) | ~prediction_set.any(axis=1)
+        novel = novelty > self.novelty_threshold
         reason = np.full(len(pixels), None, dtype=object)
         reason[uncertain] = "uncertain"
+        reason[novel] = "not_a_digit"
         reason[blank] = "blank"
+        in_doubt = np.flatnonzero((novel | uncertain) & ~blank)
+        reason[in_doubt[_multiple(pixels[in_doubt])]] = "multiple"
         return Predictions(
             digit=probabilities.argmax(axis=1),
             confidence=confidence,
             probabilities=probabilities,
+            novelty=novelty,
             prediction_set=prediction_set,
-            abstained=blank | uncertain,
+            abstained=blank | novel | uncertain,
             reason=reason,
         )
+
+
+def _multiple(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of the images, float32 [M, 28, 28], hold two strokes beside each other, both tall, and little else.
+
+    The strokes at the far left and at the far right are followed; where they are not one, they are compared.
+    """
+    if not len(pixels):
+        return np.zeros(0, bool)
+    ink = pixels >= INK * pixels.max(axis=(1, 2), keepdims=True)
+    columns = np.where(ink.any(axis=1), np.arange(SIDE), -1)
+    right = columns == columns.max(axis=1, keepdims=True)
+    left = columns == np.where(columns < 0, SIDE, columns).min(axis=1, keepdims=True)
+    first, last = (_connected(ink & side[:, None], ink) for side in (left, right))
+    height = np.stack([part.any(axis=2).sum(axis=1) for part in (first, last)]).min(axis=0)
+    apart = ~(first & last).any(axis=(1, 2))
+    together = (first | last).sum(axis=(1, 2))
+    tall = height >= TALL * ink.any(axis=2).sum(axis=1)
+    return np.asarray(apart & tall & (together >= TOGETHER * ink.sum(axis=(1, 2))))
+
+
+def _connected(part: NDArray[np.bool_], ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`part`, bool [M, 28, 28], and all `ink` that touches it, over edges or corners, directly or through other ink."""
+    while True:
+        padded = np.pad(part, ((0, 0), (1, 1), (1, 1)))
+        wide = padded[:, :, :-2] | padded[:, :, 1:-1] | padded[:, :, 2:]
+        grown = (wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]) & ink
+        if (grown == part).all():
+            return part
+        part = grown
 
 
 def _text(metadata: Mapping[str, str], key: str, path: Path) -> str:
@@ -125,12 +169,12 @@ def _text(metadata: Mapping[str, str], key: str, path: Path) -> str:
     return metadata[key]
 
 
-def _probability(metadata: Mapping[str, str], key: str, path: Path) -> float:
+def _number(metadata: Mapping[str, str], key: str, path: Path, highest: float) -> float:
     text = _text(metadata, key, path)
     try:
         value = float(text)
     except ValueError:
         value = np.nan
-    if not 0 <= value <= 1:
-        raise ModelError(f"{path} has {key} = {text!r} in its metadata; expected a number in 0..1")
+    if not 0 <= value <= highest:
+        raise ModelError(f"{path} has {key} = {text!r} in its metadata; expected a number in 0..{highest:g}")
     return value

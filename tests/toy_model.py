@@ -1,4 +1,7 @@
-"""A tiny ONNX model that keeps the served model's contract: ten horizontal bands, one for each digit."""
+"""A tiny ONNX model that keeps the served model's contract: ten horizontal bands, one for each digit.
+
+Its novelty is the ink, counted in full bands.
+"""
 
 from pathlib import Path
 
@@ -12,6 +15,7 @@ METADATA = {
     "run_key": "0123456789abcdef",
     "source": "toy-bands",
     "confidence_threshold": "0.6",
+    "novelty_threshold": "6.5",
     "conformal_threshold": "0.05",
 }
 BAND = np.arange(784) * 10 // 784
@@ -29,14 +33,30 @@ def write(path: Path, metadata: dict[str, str] = METADATA, gain: float = 0.2) ->
         helper.make_node("Div", ["pixels", "full"], ["scaled"]),
         helper.make_node("Flatten", ["scaled"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        helper.make_node("ReduceSum", ["flat", "along"], ["ink"], keepdims=0),
+        helper.make_node("Div", ["ink", "band"], ["novelty"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "toy",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 28, 28])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 10]) for name in ("probabilities", "logits")],
-        [numpy_helper.from_array(np.array(255, np.float32), "full"), numpy_helper.from_array(weights, "weights")],
+        [
+            *(
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 10])
+                for name in ("probabilities", "logits")
+            ),
+            helper.make_tensor_value_info("novelty", TensorProto.FLOAT, ["N"]),
+        ],
+        [
+            numpy_helper.from_array(value, name)
+            for name, value in {
+                "full": np.array(255, np.float32),
+                "weights": weights,
+                "along": np.array([1]),
+                "band": np.array(78.4, np.float32),
+            }.items()
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     helper.set_model_props(model, metadata)

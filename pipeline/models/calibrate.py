@@ -1,4 +1,4 @@
-"""Calibration on validation logits: the temperature, and the thresholds of abstention and of the prediction set."""
+"""Calibration on validation images: the temperature, and the thresholds of abstention and of the prediction set."""
 
 from dataclasses import dataclass
 
@@ -17,17 +17,21 @@ class Calibrated:
     """Logits are divided by it."""
     confidence_threshold: float
     """The recogniser abstains under it."""
+    novelty_threshold: float
+    """The recogniser abstains over it."""
     conformal_threshold: float
     """Digits at least as probable belong to the prediction set."""
 
 
-def calibrate(logits: np.ndarray, labels: np.ndarray, dials: Calibration) -> Calibrated:
-    """Fit temperature and thresholds to validation logits, float [N, 10], and labels, int [N]."""
+def calibrate(logits: np.ndarray, novelty: np.ndarray, labels: np.ndarray, dials: Calibration) -> Calibrated:
+    """Fit temperature and thresholds to validation logits, float [N, 10], novelty, float [N], and labels, int [N]."""
     scale = temperature(logits, labels)
     probabilities = softmax(logits / scale, axis=1)
+    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, dials.abstained)
     return Calibrated(
         temperature=scale,
-        confidence_threshold=float(np.quantile(probabilities.max(1), dials.abstained, method="lower")),
+        confidence_threshold=confidence_threshold,
+        novelty_threshold=novelty_threshold,
         conformal_threshold=conformal_threshold(probabilities, labels, dials.miscoverage),
     )
 
@@ -39,6 +43,17 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return -float(log_softmax(logits / np.exp(log_scale), axis=1)[np.arange(len(labels)), labels].mean())
 
     return float(np.exp(minimize_scalar(nll, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+def abstention(confidence: np.ndarray, novelty: np.ndarray, share: float) -> tuple[float, float]:
+    """Thresholds of confidence and of novelty, each float [N], that decline as many images, ``share`` of all together.
+
+    The thresholds are values of images that are answered.
+    """
+    order = np.argsort(confidence, kind="stable"), np.argsort(-novelty, kind="stable")
+    rank = np.minimum(*(np.argsort(one) for one in order))
+    cut = int(np.quantile(rank, share, method="lower"))
+    return float(confidence[order[0][cut]]), float(novelty[order[1][cut]])
 
 
 def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, miscoverage: float) -> float:

@@ -67,6 +67,7 @@ def subject(
             digit=digit.astype(np.int64),
             confidence=sureness.astype(np.float32),
             probabilities=probabilities.astype(np.float32),
+            novelty=np.ones(count, np.float32),
             prediction_set=probabilities >= 0.05,
             abstained=declined,
             reason=np.array(["uncertain" if one else None for one in declined], dtype=object),

@@ -30,6 +30,7 @@ class MeanPictures:
             digit=probabilities.argmax(axis=1),
             confidence=probabilities.max(axis=1),
             probabilities=probabilities,
+            novelty=np.ones(len(pixels), np.float32),
             prediction_set=probabilities > 0.1,
             abstained=np.full(len(pixels), self.abstains),
             reason=np.full(len(pixels), None, dtype=object),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from pipeline.models.calibrate import calibrate, conformal_threshold, temperature
+from pipeline.models.calibrate import abstention, calibrate, conformal_threshold, temperature
 from pipeline.params import Calibration
 
 RNG = np.random.default_rng(0)
@@ -22,11 +22,22 @@ def test_the_temperature_undoes_overconfidence(scale):
     assert temperature(*answers(scale)) == pytest.approx(scale, rel=0.1)
 
 
-def test_the_threshold_declines_the_share_asked_for():
+@pytest.mark.parametrize("related", [True, False])
+def test_the_thresholds_decline_the_share_asked_for_between_them_and_as_many_each(related):
     logits, labels = answers(1.0)
-    found = calibrate(logits, labels, Calibration(abstained=0.05, miscoverage=0.1))
-    confidence = softmax(logits / found.temperature, axis=1).max(1)
-    assert (confidence < found.confidence_threshold).mean() == pytest.approx(0.05, abs=0.002)
+    novelty = RNG.gamma(2, size=len(labels))
+    if related:
+        novelty += 3 * (softmax(logits, axis=1).max(1) < 0.4)
+    found = calibrate(logits, novelty, labels, Calibration(abstained=0.05, miscoverage=0.1))
+    uncertain = softmax(logits / found.temperature, axis=1).max(1) < found.confidence_threshold
+    novel = novelty > found.novelty_threshold
+    assert (uncertain | novel).mean() == pytest.approx(0.05, abs=0.001)
+    assert uncertain.sum() == novel.sum()
+
+
+def test_nothing_is_declined_of_validation_where_nothing_may_be():
+    confidence, novelty = RNG.random(100), RNG.random(100)
+    assert abstention(confidence, novelty, 0.0) == (confidence.min(), novelty.max())
 
 
 def test_prediction_sets_cover_fresh_labels_as_promised():
