@@ -1,0 +1,153 @@
+"""The audit of the audit: that what it simulates is what it says, and that the gates it asks are the real ones."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.audits import accuracy, calibration, population, selftest, style
+from pipeline.audits.section import Subject
+from tests.pipeline.audits.made_up import handwriting, nameless, subject
+
+LIMITS = {
+    "coverage": 0.985,
+    "answered_error": 0.03,
+    "error": 0.04,
+    "population_gap": 3.0,
+    "students_error": 0.055,
+    "digit_recall": 0.945,
+    "broken_strokes": 0.2,
+}
+
+
+@pytest.fixture
+def audited() -> Subject:
+    """A network of 3 % errors, as sure as it should be, on 6,000 images by 150 writers; one in ten broken."""
+    rng = np.random.default_rng(0)
+    samples = handwriting(rng)
+    samples["components"] = np.where(rng.random(len(samples)) < 0.1, 2, 1)
+    doubt = rng.beta(0.1, 3.2, len(samples))
+    wrong = rng.random(len(samples)) < doubt
+    made = subject(samples, wrong, 1 - doubt, doubt > 0.3)
+    return replace(made, limits=made.limits.model_copy(update=LIMITS))
+
+
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "FAIR_CANDIDATES", 20)
+    monkeypatch.setattr(selftest, "CANDIDATES", 60)
+
+
+def test_the_verdicts_are_those_of_the_sections(audited):
+    sections = (accuracy.measure(audited, None), population.measure(audited), style.measure(audited))
+    expected = [gate for section in (*sections, calibration.measure(audited)) for gate in section.gates]
+    assert sorted(selftest.verdicts(audited), key=lambda gate: gate.name) == sorted(
+        expected, key=lambda gate: gate.name
+    )
+
+
+def test_the_bounds_of_many_networks_are_those_of_each(audited):
+    rng = np.random.default_rng(1)
+    wrong = selftest.simulate(audited, {"students": 0.03, "employees": 0.02}, np.ones(6000), 8, rng)
+    gaps, students = selftest.population_bounds(audited, wrong, 300, np.random.default_rng(2), np.random.default_rng(3))
+    for one, gap, bound in zip(wrong, gaps, students, strict=True):
+        alone = population.gap(audited.samples, one, 300, np.random.default_rng(2))
+        gate = population.students_error(audited.samples, one, 300, np.random.default_rng(3), 0.05)
+        assert gap == pytest.approx(alone.upper)
+        assert bound == pytest.approx(gate.value)
+
+
+def test_many_networks_are_refused_as_each_would_be(audited):
+    rng = np.random.default_rng(1)
+    rates = {"students": 0.045, "employees": 0.035}
+    wrong = selftest.simulate(audited, rates, np.where(selftest.broken(audited), 5.0, 0.56), 40, rng)
+    refused = selftest.refusals(audited, wrong, selftest.sureness(audited, rates), rng)
+    for name in ("error", "digit_recall", "broken_strokes"):
+        assert 0 < refused[name].sum() < 40, f"{name} does not tell these networks apart"
+    for number, one in enumerate(wrong):
+        digit = np.where(one, (audited.labels + 1) % 10, audited.labels)
+        candidate = replace(audited, predictions=replace(audited.predictions, digit=digit))
+        gates = {gate.name: gate.passed is False for gate in selftest.verdicts(candidate)}
+        for name in ("error", "digit_recall", "broken_strokes"):
+            assert refused[name][number] == gates[name]
+
+
+def test_errors_have_the_rates_and_the_clustering_asked_for(audited):
+    rates = selftest.rates(audited, 0.03, ratio=2)
+    assert rates["students"] == 2 * rates["employees"]
+    wrong = selftest.simulate(audited, rates, np.ones(6000), 4000, np.random.default_rng(0))
+    assert wrong.mean() == pytest.approx(0.03, rel=0.02)
+    for name, rows in selftest.members(audited).items():
+        found = wrong[:, rows].mean(1)
+        assert found.mean() == pytest.approx(rates[name], rel=0.03)
+        independent = rates[name] * (1 - rates[name]) / len(rows)
+        assert found.var() / independent == pytest.approx(selftest.DESIGN_EFFECT[name], rel=0.12)
+
+
+def test_weights_shift_errors_to_broken_strokes(audited):
+    broken = selftest.broken(audited)
+    weights = np.where(broken, 5.0, 1.0)
+    wrong = selftest.simulate(audited, {"students": 0.01, "employees": 0.01}, weights, 2000, np.random.default_rng(0))
+    assert wrong[:, broken].mean() / wrong[:, ~broken].mean() == pytest.approx(5, rel=0.1)
+
+
+def test_simulated_networks_are_as_sure_as_they_are_right(audited):
+    sure = selftest.sureness(audited, {"students": 0.05, "employees": 0.02})
+    declined = np.mean([one.doubt >= one.limit for one in sure.values()])
+    assert declined == pytest.approx(0.01, abs=0.001)
+    for name, rate in (("students", 0.05), ("employees", 0.02)):
+        assert sure[name].doubt.mean() == pytest.approx(rate, rel=0.01)
+        rng = np.random.default_rng(0)
+        wrong = rng.random(200_000) < rate
+        doubt = sure[name].draw(wrong, rng)
+        for low, high in ((0, 0.01), (0.01, 0.1), (0.1, 0.4), (0.4, 1)):
+            among = (doubt >= low) & (doubt < high)
+            assert wrong[among].mean() == pytest.approx(doubt[among].mean(), rel=0.15, abs=0.001)
+        assert (doubt >= sure[name].limit)[wrong].mean() == pytest.approx(sure[name].declines(wrong=True), abs=0.03)
+
+
+def test_false_alarms_are_counted_by_gate(audited, monkeypatch):
+    few(monkeypatch)
+    lenient = replace(audited, limits=audited.limits.model_copy(update={"population_gap": 9.0, "students_error": 0.5}))
+    strict = replace(audited, limits=audited.limits.model_copy(update={"population_gap": 0.01}))
+    passing, refusing = (selftest.false_alarms(one).set_index("gate")["refused"] for one in (lenient, strict))
+    assert passing["population_gap"] == 0
+    assert refusing["population_gap"] >= 18
+    assert refusing[selftest.ANY] >= refusing[selftest.ANY_GROUP] >= refusing["population_gap"]
+
+
+def test_power_grows_with_the_ratio_and_with_the_errors(audited, monkeypatch):
+    few(monkeypatch)
+    table = selftest.power(audited)
+    assert table["true errors"].unique().tolist() == [120, 180, 240, 360]
+    gap = table.pivot(index="students / employees", columns="true errors", values="population_gap").to_dict()
+    assert gap[180][1.0] < 15
+    assert gap[180][3.0] > gap[180][1.5] + 20
+    assert gap[360][2.0] > gap[120][2.0] + 20
+    assert table["error"].iloc[0] < 10
+    assert table["error"].iloc[3] > 90
+
+
+def test_the_section_says_when_too_many_are_refused(audited, monkeypatch):
+    few(monkeypatch)
+    alarms = pd.DataFrame({"gate": ["error", selftest.ANY_GROUP, selftest.ANY], "refused": [1, 0, 2]})
+    assert "within the 10%" in selftest.alarm_sentence(audited, alarms)
+    assert "MORE than the 10%" in selftest.alarm_sentence(audited, alarms.assign(refused=[3, 0, 3]))
+
+
+def test_a_source_without_writers_says_what_it_cannot_measure(audited, monkeypatch):
+    few(monkeypatch)
+    section = selftest.measure(replace(audited, samples=nameless(audited.samples)))
+    assert selftest.WITHOUT_WRITERS in section.findings
+    assert not any("population_gap" in table for table in section.tables.values())
+    assert all("population_gap" not in table.get("gate", pd.Series()).tolist() for table in section.tables.values())
+
+
+def test_the_section_has_its_tables_sentences_and_figure(audited, monkeypatch):
+    few(monkeypatch)
+    section = selftest.measure(audited)
+    assert section.gates == []
+    assert len(section.tables) == 2
+    assert any(sentence.startswith("What 6,000 images can show") for sentence in section.findings)
+    (figure,) = section.figures.values()
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["error", "digit recall"]
