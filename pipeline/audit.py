@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     images, labels = load_split(PROCESSED, "test")
     samples = pd.read_parquet(PROCESSED / "samples.parquet")
-    recogniser = Recogniser(folder / "model.onnx")
+    recogniser, network = Recogniser(folder / "model.onnx"), load_network(folder)
     subject = Subject(
         name=name,
         source=source,
@@ -86,13 +86,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         "style": lambda: style.measure(subject),
         "corruptions": lambda: robustness.measure(subject),
         "invariance": lambda: invariance.measure(subject),
-        "not digits": lambda: ood.measure(subject),
+        "not digits": lambda: ood.measure(subject, network),
         "calibration": lambda: calibration.measure(subject),
         "representation": lambda: representation.measure(samples),
         "the audit itself": lambda: selftest.measure(subject),
     }
     if count := attacked[source]:
-        parts["attacks"] = lambda: adversarial.measure(subject, load_network(folder), count)
+        parts["attacks"] = lambda: adversarial.measure(subject, network, count)
 
     console.print(f"Auditing {name} on {len(images):,} test images of {source}.")
     sections = list(measured(parts, console))

@@ -61,6 +61,7 @@ def seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     np.save("data/processed/test/labels.npy", LABELS)
     samples.to_parquet("data/processed/samples.parquet")
     given: dict[str, Any] = {}
+    monkeypatch.setattr(audit, "load_network", lambda folder: f"the network in {folder}")
     for key in OF:
         monkeypatch.setattr(getattr(audit, key), "measure", part(key, "", given))
     return given
@@ -81,6 +82,7 @@ def test_every_part_is_given_the_test_set_and_the_served_recogniser_s_answers(se
         assert np.flatnonzero(subject.wrong).tolist() == [0]
     assert set(seen["representation"][0][0]["split"]) == {"train", "val", "test"}
     assert seen["accuracy"][1] == {"champion": None}
+    assert seen["ood"][0][1] == "the network in models/convnet"
 
 
 def test_it_writes_verdicts_report_and_tables(seen):
@@ -149,8 +151,7 @@ def test_a_gate_that_is_decided_twice_is_an_error(seen, monkeypatch):
         audit.main(["convnet"])
 
 
-def test_attacks_are_run_on_as_many_images_as_params_say(seen, monkeypatch):
-    monkeypatch.setattr(audit, "load_network", lambda folder: f"the network in {folder}")
+def test_attacks_are_run_on_as_many_images_as_params_say(seen):
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("mnist-sample: 0", "mnist-sample: 7"))
     audit.main(["convnet"])
