@@ -37,6 +37,7 @@ def test_sizes_and_places_vary_with_the_seed_alone():
     heights = extents(canvases)[0]
     assert heights.min() < 40
     assert heights.max() > 70
-    middles = [np.argwhere(canvas > 127).mean(axis=0) for canvas in canvases]
+    middles = np.array([np.argwhere(canvas > 127).mean(axis=0) for canvas in canvases])
+    assert abs(np.corrcoef(middles.T)[0, 1]) < 0.5
     assert (np.min(middles, axis=0) < 40).all()
     assert (np.max(middles, axis=0) > 100).all()
