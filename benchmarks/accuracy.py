@@ -30,7 +30,7 @@ def train(name: str, seed: int) -> float:
     """Train a network by its recipe with another seed, and return its accuracy on the test set."""
     torch.set_num_threads(1)
     dials, config = params.load("train", f"networks.{name}")
-    data = Digits(mnist.load("train"), mnist.load("val"), config.batch_size, getattr(config, "augment", None), seed)
+    data = Digits(mnist.load("train"), mnist.load("val"), config, seed)
     checkpoints = Path(".resume") / f"accuracy-{name}-{seed}"
     fitted = fit(config, data, dials.trainer, seed, checkpoints)
     assert fitted is not None

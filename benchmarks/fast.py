@@ -16,7 +16,7 @@ from pipeline.models.fit import fit
 def train() -> tuple[float, float]:
     """Train the preset; return its accuracy on the test set and the seconds that the training took."""
     config, dials = params.load("networks.fast", "train")
-    data = Digits(mnist.load("train"), mnist.load("val"), config.batch_size, config.augment, dials.seed)
+    data = Digits(mnist.load("train"), mnist.load("val"), config, dials.seed)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         fitted = fit(config, data, dials.trainer, dials.seed, Path(folder))

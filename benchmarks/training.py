@@ -19,8 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from benchmarks import mnist, plain
 from pipeline import params
-from pipeline.models.augment import augment
-from pipeline.models.batches import Digits, normalise
+from pipeline.models.batches import Digits, normalise, prepare
 from pipeline.models.classifier import objective
 from pipeline.models.fit import exponential, fit, supported
 from pipeline.models.networks import build
@@ -44,9 +43,7 @@ class Clock(Callback):
 def stage(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of the stage's own training."""
     count = (WARMUP + STEPS) * config.batch_size
-    data = Digits(
-        (images[:count], labels[:count]), (images[:256], labels[:256]), config.batch_size, config.augment, dials.seed
-    )
+    data = Digits((images[:count], labels[:count]), (images[:256], labels[:256]), config, dials.seed)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         fit(config.model_copy(update={"epochs": 1}), data, dials.trainer, dials.seed, Path(folder), callbacks=[clock])
@@ -55,7 +52,6 @@ def stage(config: params.ConvNet, dials: params.Train, images: np.ndarray, label
 
 def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of a plain loop that does the same work: augmentation, mixed precision, averaged weights."""
-    assert config.augment is not None
     generator = torch.Generator().manual_seed(dials.seed)
     model = build(config).train()
     averaged = AveragedModel(deepcopy(model), multi_avg_fn=exponential(config.ema_decay), use_buffers=True)
@@ -69,11 +65,11 @@ def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels
     for step in range(WARMUP + STEPS):
         if step == WARMUP:
             started = time.perf_counter()
-        batch = normalise(augment(pixels[order[step]].float() / 255, config.augment, generator))
+        batch, answers = prepare(pixels[order[step]].float() / 255, targets[order[step]], config, generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision.startswith("bf16")):
-            logits = model(batch).float()
+            logits = model(normalise(batch)).float()
         optimizer.zero_grad()
-        objective(config, logits, targets[order[step]]).backward()
+        objective(config, logits, answers).backward()
         optimizer.step()
         schedule.step()
         averaged.update_parameters(model)

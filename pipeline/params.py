@@ -58,6 +58,7 @@ class Train(Strict):
 
 class Calibration(Strict):
     abstained: Share
+    novel: Share
     miscoverage: Share
 
 
@@ -105,6 +106,11 @@ class MLP(Modern):
 class ConvNet(Modern):
     kind: Literal["convnet"]
     width: PositiveInt
+    channel_dropout: Share
+    degraded: Share
+    """of each batch, degraded by noise, blur and the like"""
+    outliers: Share
+    """pictures that are no digit, added to each batch, as a share of its size"""
 
 
 Network = Annotated[Perceptron | MLP | ConvNet, Field(discriminator="kind")]

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     started = time.perf_counter()
     with ExitStack() as stack:
         logger = tracked(stack, name, source, read)
-        data = Digits(train, val, config.batch_size, getattr(config, "augment", None), dials.seed)
+        data = Digits(train, val, config, dials.seed)
         fitted = fit(config, data, dials.trainer, dials.seed, checkpoints, logger)
         if fitted is None:
             sys.exit()

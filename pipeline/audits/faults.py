@@ -147,7 +147,7 @@ def asked_anew(subject: Subject) -> Subject:
 def trained(subject: Subject, images: np.ndarray, labels: np.ndarray) -> Subject:
     """The subject with the answers of a small network trained on images, uint8 [N, 28, 28], and labels, uint8 [N]."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        data = Digits((images, labels), (images[:1000], labels[:1000]), QUICK.batch_size, None, subject.seed)
+        data = Digits((images, labels), (images[:1000], labels[:1000]), QUICK, subject.seed)
         fitted = fit(QUICK, data, TRAINER, subject.seed, Path(folder))
     assert fitted is not None
     network = fitted[0]

@@ -9,10 +9,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from pipeline.models.augment import augment
+from pipeline.models.degrade import degrade
 from pipeline.models.networks import MEAN, STD
-from pipeline.params import Augment
+from pipeline.models.outliers import outliers
+from pipeline.params import ConvNet, Network, Perceptron
 
 VALIDATION_BATCH = 1000
+NO_DIGIT = -1
+"""The label of an outlier."""
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -52,15 +56,14 @@ class Digits(LightningDataModule):
 
     Args:
         train, val: images uint8 [N, 28, 28] and labels uint8 [N].
-        dials: the augmentation of training images, or None for none.
+        config: of the network that they are for, which says how its batches are made.
     """
 
     def __init__(
         self,
         train: tuple[np.ndarray, np.ndarray],
         val: tuple[np.ndarray, np.ndarray],
-        batch_size: int,
-        dials: Augment | None,
+        config: Network,
         seed: int,
     ) -> None:
         super().__init__()
@@ -68,12 +71,12 @@ class Digits(LightningDataModule):
             TensorBatches(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
             for images, labels in (train, val)
         )
-        self.batch_size, self.dials, self.seed = batch_size, dials, seed
+        self.config, self.seed = config, seed
 
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
         sampler = ShuffledBatches(
-            len(self.train), self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size
+            len(self.train), self.config.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size
         )
         own = (
             torch.Generator()
@@ -84,16 +87,36 @@ class Digits(LightningDataModule):
         return DataLoader(self.val, sampler=torch.arange(len(self.val)).split(VALIDATION_BATCH), batch_size=None)
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """Scale, warp and normalise a batch on the device that it is on."""
+        """Scale a batch, prepare it if it is for training, and normalise it, on the device that it is on."""
         assert self.trainer is not None
         images, labels = batch
         scaled = images.float() / 255
-        if self.trainer.training and self.dials is not None:
+        if self.trainer.training:
             generator = torch.Generator(images.device).manual_seed(
                 mix(self.seed, self.trainer.global_step, self.trainer.global_rank)
             )
-            scaled = augment(scaled, self.dials, generator)
+            scaled, labels = prepare(scaled, labels, self.config, generator)
         return normalise(scaled), labels
+
+
+def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Make a training batch as ``config`` says: warp the digits, degrade a share of them, add outliers.
+
+    Args:
+        images: float [N, 1, 28, 28] in 0 to 1.
+        labels: int64 [N].
+
+    Returns:
+        float [N + M, 1, 28, 28] in 0 to 1, and int64 [N + M]: the last M, the outliers, have the label NO_DIGIT.
+    """
+    if isinstance(config, Perceptron) or config.augment is None:
+        return images, labels
+    images = augment(images, config.augment, generator)
+    if not isinstance(config, ConvNet):
+        return images, labels
+    extra = outliers(images, labels, int(len(images) * config.outliers), generator)
+    unlabelled = labels.new_full((len(extra),), NO_DIGIT)
+    return torch.cat([degrade(images, config.degraded, generator), extra]), torch.cat([labels, unlabelled])
 
 
 def normalise(images: Tensor) -> Tensor:

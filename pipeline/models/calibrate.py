@@ -27,7 +27,7 @@ def calibrate(logits: np.ndarray, novelty: np.ndarray, labels: np.ndarray, dials
     """Fit temperature and thresholds to validation logits, float [N, 10], novelty, float [N], and labels, int [N]."""
     scale = temperature(logits, labels)
     probabilities = softmax(logits / scale, axis=1)
-    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, dials.abstained)
+    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, dials)
     return Calibrated(
         temperature=scale,
         confidence_threshold=confidence_threshold,
@@ -45,15 +45,15 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(nll, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 
 
-def abstention(confidence: np.ndarray, novelty: np.ndarray, share: float) -> tuple[float, float]:
-    """Thresholds of confidence and of novelty, each float [N], that decline as many images, ``share`` of all together.
+def abstention(confidence: np.ndarray, novelty: np.ndarray, dials: Calibration) -> tuple[float, float]:
+    """Thresholds of confidence and of novelty, each float [N], that decline a share of the images and no more.
 
-    The thresholds are values of images that are answered.
+    Novelty may decline the share ``dials.novel``, confidence what is left of ``dials.abstained``. The thresholds are
+    values of images that are answered.
     """
-    order = np.argsort(confidence, kind="stable"), np.argsort(-novelty, kind="stable")
-    rank = np.minimum(*(np.argsort(one) for one in order))
-    cut = int(np.quantile(rank, share, method="lower"))
-    return float(confidence[order[0][cut]]), float(novelty[order[1][cut]])
+    novelty_threshold = float(np.quantile(novelty, 1 - dials.novel, method="higher"))
+    among = np.where(novelty > novelty_threshold, 0, confidence)
+    return float(np.quantile(among, dials.abstained, method="lower")), novelty_threshold
 
 
 def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, miscoverage: float) -> float:

@@ -7,13 +7,16 @@ import torch.nn.functional as F
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
-from pipeline.models.batches import mix
+from pipeline.models.batches import NO_DIGIT, mix
 from pipeline.models.networks import DIGITS, build
 from pipeline.params import Network, Perceptron
 
+OUTLIER_WEIGHT = 0.5
+"""Of an outlier's loss beside a digit's (Hendrycks, Mazeika and Dietterich 2019)."""
+
 
 class Classifier(LightningModule):
-    """Trains one network. Steps take normalised images, float [N, 1, 28, 28], and labels, int64 [N]."""
+    """Trains one network. Steps take normalised images, float [N, 1, 28, 28], and labels, int64 [N], NO_DIGIT too."""
 
     def __init__(self, config: Network, seed: int) -> None:
         super().__init__()
@@ -52,7 +55,13 @@ class Classifier(LightningModule):
 
 
 def objective(config: Network, logits: Tensor, labels: Tensor) -> Tensor:
-    """What training minimises: the textbook's squared error of sigmoids for the perceptron, else cross-entropy."""
+    """What training minimises: the textbook's squared error of sigmoids for the perceptron, else cross-entropy.
+
+    An outlier's target is every digit alike.
+    """
     if isinstance(config, Perceptron):
         return F.mse_loss(logits.sigmoid(), F.one_hot(labels, DIGITS).float(), reduction="sum") / len(labels)
-    return F.cross_entropy(logits, labels)
+    digits = (labels != NO_DIGIT).sum()
+    loss = F.cross_entropy(logits, labels, ignore_index=NO_DIGIT, reduction="sum")
+    spread = -(logits.log_softmax(1).mean(1) * (labels == NO_DIGIT)).sum()
+    return (loss + OUTLIER_WEIGHT * spread) / digits

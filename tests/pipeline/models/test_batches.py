@@ -1,11 +1,13 @@
-"""The order of the images: shuffled anew each epoch, repeatable, shared out among processes."""
+"""The batches: shuffled anew each epoch, repeatable, shared out among processes; what training makes of them."""
 
 from itertools import chain
 
 import pytest
 import torch
 
-from pipeline.models.batches import ShuffledBatches, TensorBatches
+from pipeline.models.batches import NO_DIGIT, ShuffledBatches, TensorBatches, prepare
+from pipeline.params import load
+from tests.pipeline.models.strokes import digits
 
 
 def epoch(number: int, rank: int = 0, world: int = 1, seed: int = 0) -> list[list[int]]:
@@ -38,3 +40,28 @@ def test_a_batch_is_cut_at_once():
     images, labels = TensorBatches(torch.arange(5) * 2, torch.arange(5))[torch.tensor([3, 1])]
     assert images.tolist() == [6, 2]
     assert labels.tolist() == [3, 1]
+
+
+def prepared(**dials: float) -> tuple[torch.Tensor, torch.Tensor]:
+    config = load("networks.convnet").model_copy(update=dials)
+    return prepare(digits(50), torch.arange(50) % 10, config, torch.Generator().manual_seed(0))
+
+
+def test_outliers_follow_the_digits_of_a_batch_and_say_so():
+    images, labels = prepared(outliers=0.1)
+    assert images.shape == (55, 1, 28, 28)
+    assert labels.tolist() == [*(number % 10 for number in range(50)), *[NO_DIGIT] * 5]
+
+
+def test_degraded_digits_keep_their_labels():
+    clean, _ = prepared(degraded=0.0, outliers=0.0)
+    images, labels = prepared(degraded=0.4, outliers=0.0)
+    assert torch.equal(images[20:], clean[20:])
+    assert not torch.equal(images[:20], clean[:20])
+    assert labels.tolist() == [number % 10 for number in range(50)]
+
+
+def test_without_augmentation_a_batch_stays_as_it_is():
+    images, labels = prepare(digits(50), torch.arange(50), load("networks.fast"), torch.Generator())
+    assert torch.equal(images, digits(50))
+    assert labels.tolist() == list(range(50))

@@ -23,21 +23,22 @@ def test_the_temperature_undoes_overconfidence(scale):
 
 
 @pytest.mark.parametrize("related", [True, False])
-def test_the_thresholds_decline_the_share_asked_for_between_them_and_as_many_each(related):
+def test_the_thresholds_decline_their_shares_and_no_more(related):
     logits, labels = answers(1.0)
     novelty = RNG.gamma(2, size=len(labels))
     if related:
         novelty += 3 * (softmax(logits, axis=1).max(1) < 0.4)
-    found = calibrate(logits, novelty, labels, Calibration(abstained=0.05, miscoverage=0.1))
+    found = calibrate(logits, novelty, labels, Calibration(abstained=0.05, novel=0.01, miscoverage=0.1))
     uncertain = softmax(logits / found.temperature, axis=1).max(1) < found.confidence_threshold
     novel = novelty > found.novelty_threshold
+    assert novel.mean() == pytest.approx(0.01, abs=0.001)
     assert (uncertain | novel).mean() == pytest.approx(0.05, abs=0.001)
-    assert uncertain.sum() == novel.sum()
 
 
 def test_nothing_is_declined_of_validation_where_nothing_may_be():
     confidence, novelty = RNG.random(100), RNG.random(100)
-    assert abstention(confidence, novelty, 0.0) == (confidence.min(), novelty.max())
+    nothing = Calibration(abstained=0.0, novel=0.0, miscoverage=0.1)
+    assert abstention(confidence, novelty, nothing) == (confidence.min(), novelty.max())
 
 
 def test_prediction_sets_cover_fresh_labels_as_promised():

@@ -35,9 +35,7 @@ def digits(config: Any, count: int = 640) -> Digits:
     images = rng.integers(0, 60, (count, 28, 28), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[4 + 2 * label : 6 + 2 * label, 4:24] = 255
-    return Digits(
-        (images, labels), (images[:100], labels[:100]), config.batch_size, getattr(config, "augment", None), 0
-    )
+    return Digits((images, labels), (images[:100], labels[:100]), config, 0)
 
 
 def train(name: str, folder: Path, dials: Trainer = DIALS, seed: int = 0, **options: Any) -> Any:
