@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from pipeline.audits.gates import Gate
 from pipeline.params import Gates
-from serving.images import normalise
+from serving.images import normalise_all
 from serving.recogniser import Predictions, Recogniser
 
 
@@ -47,7 +47,7 @@ class Subject:
 
     def read(self, pictures: np.ndarray) -> Predictions:
         """What the service would answer for pictures, uint8 or float32 [M, H, W] in 0..255, of any polarity."""
-        return self.recogniser.predict(np.stack([normalise(picture.astype(np.float32)) for picture in pictures]))
+        return self.recogniser.predict(normalise_all(pictures.astype(np.float32)))
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator of its own for each purpose, so that no part's draws depend on another's."""
