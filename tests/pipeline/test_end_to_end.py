@@ -23,6 +23,18 @@ SMALL: dict[str, dict[str, Any]] = {
     "convnet": {"epochs": 8, "width": 4},
 }
 
+AT_LEAST = {
+    "digit_recall",
+    "corruption_mean",
+    "corruption_worst",
+    "canvas",
+    "invariance_lossless",
+    "invariance",
+    "ood_auroc",
+    "coverage",
+}
+"""The gates whose value must reach the threshold; all gates are opened wide, since the networks are tiny."""
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -40,7 +52,7 @@ class Checkout:
         for network, dials in SMALL.items():
             params["networks"][network].update(dials, batch_size=32)
         for gates in params["audit"]["gates"]["uci-digits"].values():
-            gates.update(error=0.99, digit_recall=0.001)
+            gates.update({name: 0.001 if name in AT_LEAST else 99.0 for name in gates})
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         self.output("git", "init", "--quiet")
         self.output("git", "add", ".")
