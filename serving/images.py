@@ -210,8 +210,8 @@ def _ink(grey: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
     lies a slowly varying ground, which is taken away with the noise that remains at the border.
     """
     border = _border(grey)
-    darker, paper, lighter = np.quantile(border, (0.2, 0.5, 0.8)).astype(np.float32)
-    above = grey - paper
+    darker, paper, lighter = _levels(border, 0.2, 0.5, 0.8)
+    above = grey - np.float32(paper)
     if lighter - darker <= EVEN:
         dark, bright = np.clip(-above, 0, None), np.clip(above, 0, None)
         return (dark if np.square(dark).sum() > np.square(bright).sum() else bright), 0.0
@@ -265,17 +265,29 @@ def _frame(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([_border(grey), _border(inner)]) if inner.size else _border(grey)
 
 
+def _levels(values: NDArray[np.float32], *shares: float) -> list[float]:
+    """The quantiles of a few `values`, without interpolation: much quicker than NumPy's."""
+    ordered = np.sort(values)
+    return [float(ordered[round(share * (len(ordered) - 1))]) for share in shares]
+
+
 def _two_toned(border: NDArray[np.float32]) -> bool:
     """Whether a border is partly of one brightness and partly of another, with next to nothing between."""
-    low, high = np.quantile(border, (0.05, 0.95))
-    minority = min((border < (low + high) / 2).mean(), (border > (low + high) / 2).mean())
+    low, darker, lighter, high = _levels(border, 0.05, 0.2, 0.8, 0.95)
+    if lighter - darker <= 128:
+        return False
     between = np.abs(2 * border - low - high) < (high - low) / 2
-    return bool(high - low > 128 and minority > 0.2 and between.mean() < 0.05)
+    return bool(between.mean() < 0.05)
 
 
 def _specks(strokes: NDArray[np.bool_]) -> int:
     """How many of the true pixels of `strokes`, bool [height, width], have no true one among their 8 neighbours."""
-    count = _sliding(strokes.astype(np.float32), 3, np.sum)
+    rows = strokes.astype(np.uint8)
+    rows[1:] += strokes[:-1]
+    rows[:-1] += strokes[1:]
+    count = rows.copy()
+    count[:, 1:] += rows[:, :-1]
+    count[:, :-1] += rows[:, 1:]
     return int((strokes & (count == 1)).sum())
 
 
