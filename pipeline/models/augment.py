@@ -1,5 +1,7 @@
 """Random affine maps, elastic fields and stroke widths, drawn for a whole batch of images at once."""
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,13 +15,16 @@ GRID = 5
 def augment(images: Tensor, dials: Augment, generator: torch.Generator) -> Tensor:
     """Warp each image by its own affine and elastic map (Simard et al. 2003, on a coarse grid); thin or thicken it.
 
+    Pixels are interpolated with cubic weights: linear ones blur, and images that were never warped would look strange
+    to a network that has seen only blurred ones.
+
     Args:
-        images: float [N, 1, H, W]; what lies outside the frame counts as 0.
+        images: float [N, 1, H, W] in 0 to 1; what lies outside the frame counts as 0.
         dials: the sizes of the distributions that the maps are drawn from.
         generator: the only source of randomness, on the images' device.
 
     Returns:
-        float [N, 1, H, W].
+        float [N, 1, H, W] in 0 to 1.
     """
     count, _, height, width = images.shape
 
@@ -39,10 +44,24 @@ def augment(images: Tensor, dials: Augment, generator: torch.Generator) -> Tenso
     )
     grid = F.affine_grid(affine, [count, 1, height, width], align_corners=False)
     coarse = torch.randn(count, 2, GRID, GRID, generator=generator, device=images.device) * (2 * dials.elastic / width)
-    field = F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
-    warped = F.grid_sample(images, grid + field.permute(0, 2, 3, 1), align_corners=False)
+    down, across = smooth(height).to(coarse), smooth(width).to(coarse)
+    field = (down @ coarse @ across.T).permute(0, 2, 3, 1)
+    warped = F.grid_sample(images, grid + field, mode="bicubic", align_corners=False).clamp(0, 1)
     if not dials.thickness:
         return warped
-    thicker, thinner = F.max_pool2d(warped, 3, 1, 1), -F.max_pool2d(-warped, 3, 1, 1)
+    thicker, thinner = widest(warped), -widest(-warped)
     share = uniform(dials.thickness).view(-1, 1, 1, 1)
     return warped + share.clamp(min=0) * (thicker - warped) - share.clamp(max=0) * (thinner - warped)
+
+
+@cache
+def smooth(size: int) -> Tensor:
+    """Bicubic interpolation from GRID points to ``size``, float [size, GRID]: many times faster as a product."""
+    return F.interpolate(torch.eye(GRID).expand(1, 1, -1, -1), (size, GRID), mode="bicubic", align_corners=True)[0, 0]
+
+
+def widest(images: Tensor) -> Tensor:
+    """The greatest of each pixel and its eight neighbours, float [N, 1, H, W], faster than torch's pooling."""
+    padded = F.pad(images, (1, 1, 1, 1), value=-torch.inf)
+    rows = padded[..., :-2].maximum(padded[..., 1:-1]).maximum(padded[..., 2:])
+    return rows[..., :-2, :].maximum(rows[..., 1:-1, :]).maximum(rows[..., 2:, :])

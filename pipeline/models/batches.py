@@ -114,7 +114,7 @@ def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Ge
     images = augment(images, config.augment, generator)
     if not isinstance(config, ConvNet):
         return images, labels
-    extra = outliers(images, labels, int(len(images) * config.outliers), generator)
+    extra = outliers(images, int(len(images) * config.outliers), generator)
     unlabelled = labels.new_full((len(extra),), NO_DIGIT)
     return torch.cat([degrade(images, config.degraded, generator), extra]), torch.cat([labels, unlabelled])
 

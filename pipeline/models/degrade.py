@@ -11,21 +11,23 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+TOGETHER = 5
+"""Families drawn for one batch: each costs time, however few its images."""
 KERNEL = 9
 """Side of the blurring kernels, in pixels."""
 CROSS = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]).view(1, 1, 3, 3)
 
 
 def degrade(images: Tensor, share: float, generator: Generator) -> Tensor:
-    """Degrade the first ``share`` of the batch, a run of images for each family, and leave the others as they are.
+    """Degrade the first ``share`` of the batch, a run of images for each of a few families; leave the others alone.
 
     Returns:
         float [N, 1, H, W] in 0 to 1.
     """
     count = int(len(images) * share)
-    runs = images[:count].tensor_split(len(PRACTICE))
-    order = torch.randperm(len(PRACTICE), generator=generator).tolist()
-    degraded = [PRACTICE[family](run, generator) for family, run in zip(order, runs, strict=True) if len(run)]
+    runs = images[:count].tensor_split(TOGETHER)
+    chosen = torch.randperm(len(PRACTICE), generator=generator)[:TOGETHER].tolist()
+    degraded = [PRACTICE[family](run, generator) for family, run in zip(chosen, runs, strict=True) if len(run)]
     return torch.cat([*degraded, images[count:]]).clamp(0, 1)
 
 
@@ -167,4 +169,4 @@ def stray(images: Tensor, generator: Generator) -> Tensor:
 
 FAMILIES = (noise, grain, specks, blur, scatter, fog, fade, bands, lines, blots, outlines, stray)
 PRACTICE = (*FAMILIES, lines, lines, outlines, outlines)
-"""What a batch is given: the two families that are hardest to learn three times as often as the others."""
+"""What is drawn from: the two families that are hardest to learn three times as often as the others."""

@@ -1,8 +1,10 @@
-"""Pictures that are no digit, made of digits and noise, for outlier exposure (Hendrycks, Mazeika, Dietterich 2019).
+"""Pictures that are no digit, made of digits and at random, for outlier exposure (Hendrycks, Mazeika, Dietterich 2019).
 
-Noise and two digits in one frame the audit has too, drawn otherwise; its letters, shapes, scribbles and fooling images
-have no like here, so that what a network learns has to carry over to what it never saw.
+Noise, straight-sided shapes, tangled lines and two digits at once the audit has too, drawn otherwise; its letters,
+patterns, permuted pixels and fooling images have no like here: what a network learns has to carry over to them.
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -10,31 +12,25 @@ from torch import Generator, Tensor
 
 from pipeline.models.degrade import clouds, lines, uniform
 
+TOGETHER = 4
+"""Kinds drawn for one batch."""
 BLOCK = 7
 """Side, in pixels, of the blocks that a digit is shuffled by; the image's side is a multiple of it."""
 
 
-ANGULAR = (4, 5, 7)
-"""Digits that have corners, and whose quarters, mirrored, make no round shape that could be a 0 or an 8."""
-
-
-def outliers(images: Tensor, labels: Tensor, count: int, generator: Generator) -> Tensor:
-    """Draw ``count`` pictures, a run of each kind.
+def outliers(images: Tensor, count: int, generator: Generator) -> Tensor:
+    """Draw ``count`` pictures, a run of each of a few kinds.
 
     Args:
-        images: digits, float [N, 1, H, W] in 0 to 1; labels: int64 [N].
+        images: digits, float [N, 1, H, W] in 0 to 1.
 
     Returns:
         float [count, 1, H, W] in 0 to 1.
     """
-    angular = torch.isin(labels, torch.tensor(ANGULAR, device=labels.device)).nonzero().flatten()
-    runs = torch.arange(count, device=images.device).tensor_split(len(KINDS))
-    drawn = []
-    for kind, run in zip(KINDS, runs, strict=True):
-        pool = images[angular] if kind is kaleidoscope else images
-        if len(run) and len(pool):
-            chosen = torch.randint(len(pool), (4, len(run)), generator=generator, device=images.device)
-            drawn.append(kind(pool[chosen], generator))
+    chosen = torch.randint(len(images), (4, count), generator=generator, device=images.device)
+    runs = torch.arange(count, device=images.device).tensor_split(TOGETHER)
+    kinds = torch.randperm(len(KINDS), generator=generator)[:TOGETHER].tolist()
+    drawn = [KINDS[kind](images[chosen[:, run]], generator) for kind, run in zip(kinds, runs, strict=True) if len(run)]
     return torch.cat([images[:0], *drawn]).clamp(0, 1)
 
 
@@ -44,16 +40,6 @@ def quarters(digits: Tensor, _: Generator) -> Tensor:
     upper = torch.cat([digits[0, ..., half:, half:], digits[1, ..., half:, :half]], 3)
     lower = torch.cat([digits[2, ..., :half, half:], digits[3, ..., :half, :half]], 3)
     return torch.cat([upper, lower], 2)
-
-
-def kaleidoscope(digits: Tensor, generator: Generator) -> Tensor:
-    """A quarter of a digit with corners, mirrored both ways: squares, lozenges, crosses, combs."""
-    half = digits.shape[3] // 2
-    turned = torch.where(uniform(digits[0], 0, 1, generator) < 0.5, digits[0], digits[0].flip(3))
-    turned = torch.where(uniform(turned, 0, 1, generator) < 0.5, turned, turned.flip(2))
-    quarter = turned[..., :half, :half]
-    upper = torch.cat([quarter, quarter.flip(3)], 3)
-    return torch.cat([upper, upper.flip(2)], 2)
 
 
 def blocks(digits: Tensor, generator: Generator) -> Tensor:
@@ -103,4 +89,63 @@ def strokes(digits: Tensor, generator: Generator) -> Tensor:
     return picture * (clouds(picture, generator) > uniform(picture, 0, 0.5, generator))
 
 
-KINDS = (quarters, kaleidoscope, kaleidoscope, blocks, scrambled, side_by_side, overlaid, static, strokes)
+def polygons(digits: Tensor, generator: Generator) -> Tensor:
+    """Triangles and quadrangles, drawn as outlines or filled."""
+    picture = digits[0]
+    sides = 3 + (uniform(picture, 0, 1, generator) < 0.6).flatten(1)
+    number = torch.arange(4, device=picture.device).minimum(sides - 1)
+    wobble = torch.rand(len(picture), 4, 2, generator=generator, device=picture.device).gather(
+        1, number.unsqueeze(2).expand(-1, -1, 2)
+    )
+    turn = uniform(picture, 0, 2 * math.pi, generator).flatten(1)
+    angles = turn + 2 * math.pi * (number + 0.5 * (wobble[..., 0] - 0.5)) / sides
+    radii = uniform(picture, 7, 14, generator).flatten(1) * (1 - 0.35 * wobble[..., 1])
+    corners = torch.stack([angles.cos(), angles.sin()], 2) * radii.unsqueeze(2)
+    ink, inside = outline(picture, corners, generator)
+    return torch.where(uniform(picture, 0, 1, generator) < 0.25, ink.maximum(inside), ink)
+
+
+def outline(picture: Tensor, corners: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """The closed line through ``corners``, float [N, V, 2] from the middle, and what it surrounds if it is convex.
+
+    Returns:
+        Two pictures, float [N, 1, H, W] in 0 to 1.
+    """
+    height, width = picture.shape[2:]
+    down = torch.arange(height, device=picture.device) - (height - 1) / 2
+    right = torch.arange(width, device=picture.device) - (width - 1) / 2
+    place = torch.cartesian_prod(down, right)
+    side = (corners.roll(-1, 1) - corners).unsqueeze(2)
+    reach = place - corners.unsqueeze(2)
+    along = ((reach * side).sum(3) / side.square().sum(3).clamp(min=1e-6)).clamp(0, 1)
+    distance = (reach - along.unsqueeze(3) * side).norm(dim=3).amin(1)
+    across = side[..., 0] * reach[..., 1] - side[..., 1] * reach[..., 0]
+    ink = (uniform(picture, 1, 2, generator).flatten(1) - distance).clamp(0, 1)
+    return ink.view(picture.shape), (across >= 0).all(1).float().view(picture.shape)
+
+
+def tangles(digits: Tensor, generator: Generator) -> Tensor:
+    """One curved line that crosses itself many times."""
+    picture = digits[0]
+    time = torch.linspace(0, 2 * math.pi, 40, device=picture.device).view(1, -1, 1, 1)
+    pace = torch.arange(1, 6, device=picture.device).view(1, 1, 1, -1)
+    shape = (len(picture), 1, 2, 5)
+    phase = 2 * math.pi * torch.rand(shape, generator=generator, device=picture.device)
+    size = torch.randn(shape, generator=generator, device=picture.device)
+    curve = (size * (pace * time + phase).sin()).sum(3)
+    curve = curve / curve.abs().amax((1, 2), keepdim=True) * uniform(picture, 8, 12, generator).flatten(1).unsqueeze(2)
+    return outline(picture, curve, generator)[0]
+
+
+KINDS = (
+    quarters,
+    blocks,
+    scrambled,
+    side_by_side,
+    overlaid,
+    static,
+    strokes,
+    polygons,
+    polygons,
+    tangles,
+)

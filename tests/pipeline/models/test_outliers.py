@@ -3,11 +3,8 @@
 import pytest
 import torch
 
-from pipeline.models.outliers import KINDS, outliers
+from pipeline.models.outliers import KINDS, outliers, polygons
 from tests.pipeline.models.strokes import digits
-
-
-LABELS = torch.arange(16) % 10
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -16,22 +13,15 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.mark.parametrize("count", [0, 3, 10, 40])
 def test_as_many_as_asked_for(count):
-    drawn = outliers(digits(16), LABELS, count, generator())
+    drawn = outliers(digits(16), count, generator())
     assert drawn.shape == (count, 1, 28, 28)
     assert drawn.isfinite().all()
     assert ((drawn >= 0) & (drawn <= 1)).all()
 
 
 def test_the_same_seed_draws_the_same():
-    assert torch.equal(outliers(digits(16), LABELS, 20, generator(1)), outliers(digits(16), LABELS, 20, generator(1)))
-    assert not torch.equal(
-        outliers(digits(16), LABELS, 20, generator(1)), outliers(digits(16), LABELS, 20, generator(2))
-    )
-
-
-def test_batches_without_corners_are_enough():
-    round_ones = outliers(digits(16), torch.zeros(16, dtype=torch.int64), 20, generator())
-    assert 10 <= len(round_ones) < 20
+    assert torch.equal(outliers(digits(16), 20, generator(1)), outliers(digits(16), 20, generator(1)))
+    assert not torch.equal(outliers(digits(16), 20, generator(1)), outliers(digits(16), 20, generator(2)))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -46,3 +36,11 @@ def test_shuffled_blocks_keep_their_ink():
     four = digits(32).expand(4, -1, -1, -1, -1)
     shuffled = next(kind for kind in KINDS if kind.__name__ == "blocks")(four, generator())
     assert torch.allclose(shuffled.sum((1, 2, 3)), four[0].sum((1, 2, 3)), atol=1e-3)
+
+
+def test_polygons_have_ink_inside_or_only_on_their_line():
+    drawn = polygons(digits(200).expand(4, -1, -1, -1, -1), generator())
+    ink = drawn.sum((1, 2, 3))
+    middle = drawn[:, 0, 13:15, 13:15].mean((1, 2))
+    assert ink.min() > 15
+    assert 0.1 < (middle > 0.9).float().mean() < 0.45
