@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve audit ui bench fast accuracy lint refill lock clean
+.PHONY: help setup run test test-fast serve audit faults ui bench fast accuracy lint refill lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ serve: $(STAMP) ## serve the packaged champion on HOST:PORT, 127.0.0.1:3000 unle
 
 audit: $(STAMP) ## try the behaviour of the service at URL; without URL, of the packaged champion
 	@python -m pytest tests/behaviour $(if $(URL),--url $(URL))
+
+faults: $(STAMP) ## plant faults in the ConvNet, its training and its data, and show which gate catches each
+	@python -m pipeline.audits.faults
 
 ui: $(STAMP) ## open MLflow's UI on 127.0.0.1:5000
 	@echo "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)"

@@ -60,7 +60,7 @@ def measure(subject: Subject) -> Section:
         "recogniser grow less sure as an image grows worse? Can it read the ways of writing that everybody knows?",
     )
     chosen = np.sort(
-        subject.rng("lossless").choice(len(subject.images), min(len(subject.images), LOSSLESS_IMAGES), replace=False)
+        subject.rng("lossless").choice(len(subject.images), subject.at_most(LOSSLESS_IMAGES), replace=False)
     )
     lossless = {name: attempt(subject, chosen, change) for name, change in LOSSLESS.items()}
     small = {name: attempt(subject, np.arange(len(subject.images)), change) for name, change in SMALL.items()}
@@ -310,7 +310,7 @@ DIRECTIONS = {
 def _directions(subject: Subject, section: Section) -> None:
     """How sure the recogniser is as images grow worse."""
     rng = subject.rng("directions")
-    rows = np.sort(rng.choice(len(subject.images), min(len(subject.images), DIRECTION_IMAGES), replace=False))
+    rows = np.sort(rng.choice(len(subject.images), subject.at_most(DIRECTION_IMAGES), replace=False))
     curves = {name: confidences(subject, rows, direction) for name, direction in DIRECTIONS.items()}
     resampled = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=min(subject.bootstrap, DRAWS))
     for name, curve in curves.items():

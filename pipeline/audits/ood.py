@@ -16,7 +16,7 @@ from pipeline.plots import BLUE, GREY, RED
 from serving.recogniser import Predictions, Recogniser
 
 COUNT = 1000
-"""Pictures in each set."""
+"""Pictures in each set, at most."""
 FOOLING = 200
 SURE = 0.99
 LETTERS = "letters"
@@ -60,9 +60,9 @@ def measure(subject: Subject, network: nn.Module | None = None) -> Section:
         network: the torch network behind the recogniser; without it there are no fooling images.
     """
     rng = subject.rng("not digits")
-    shown = not_digits.sets(subject.images, subject.labels, COUNT, rng)
+    shown = not_digits.sets(subject.images, subject.labels, subject.at_most(COUNT), rng)
     if network is not None:
-        shown["fooling images"] = not_digits.fooling(network, FOOLING, rng)
+        shown["fooling images"] = not_digits.fooling(network, subject.at_most(FOOLING), rng)
     digits = doubt(subject.predictions, subject.recogniser)
     trials = {name: attempt(subject, pictures, digits) for name, pictures in shown.items()}
     return Section(

@@ -294,7 +294,7 @@ def subset(subject: Subject, size: int, rng: np.random.Generator) -> np.ndarray:
 
 def severity_curves(subject: Subject) -> pd.DataFrame:
     """A row for each level of each family: family, dial, read right, answered; shares."""
-    chosen = subset(subject, CURVE_IMAGES, subject.rng("robustness: severity"))
+    chosen = subset(subject, subject.at_most(CURVE_IMAGES), subject.rng("robustness: severity"))
     images, labels = subject.images[chosen], subject.labels[chosen]
 
     def point(name: str, level: int) -> tuple[Any, ...]:
@@ -341,7 +341,7 @@ def curve_table(curves: pd.DataFrame) -> pd.DataFrame:
 
 def morphology_table(subject: Subject) -> pd.DataFrame:
     """A row for each change of the stroke, after one for the same images as they are."""
-    chosen = subset(subject, MORPHOLOGY_IMAGES, subject.rng("robustness: morphology"))
+    chosen = subset(subject, subject.at_most(MORPHOLOGY_IMAGES), subject.rng("robustness: morphology"))
     labels, digits = subject.labels[chosen], strokes(subject.images[chosen])
     pictures = {"none": subject.images[chosen]} | {
         name: perturb(digits, name, subject.rng(f"robustness: {name}")) for name in PERTURBATIONS
