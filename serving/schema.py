@@ -82,6 +82,7 @@ class ModelInfo(Strict):
     source: str
     run_key: str
     confidence_threshold: float
+    novelty_threshold: float
     conformal_threshold: float
 
 

@@ -106,6 +106,7 @@ def test_model_says_what_is_served_and_where_it_came_from(client, bento):
         "source": "toy-bands",
         "run_key": "0123456789abcdef",
         "confidence_threshold": 0.6,
+        "novelty_threshold": 6.5,
         "conformal_threshold": 0.05,
     }
 
