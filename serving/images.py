@@ -7,7 +7,7 @@ scaled to fit 20x20 with its aspect kept, and its centre of mass put on pixel (1
 import io
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,14 @@ CENTRE = 14  # the pixel, counted from 0, nearest to which MNIST's images have t
 OFF_CENTRE = 0.52  # how far from it MNIST's 70,000 images have it at most, along either axis
 INK = 0.2  # share of the strongest ink above which a pixel counts as ink
 FAINT = 0.1  # the same where MNIST's own box is measured: its longer side is 20, with 20 exceptions down to 18
-SMALL, LARGE = 17, 23  # what the longer side of the ink's box may measure in a 28x28 picture
+SMALL, LARGE = 17, 22  # what the longer side of the ink's box may measure in a 28x28 picture
 FULL = 230.0  # ink at least this bright is not stretched
 PEAK = 0.95  # quantile of the ink's pixels that is stretched to 255
 PAPER_SHARE = 0.4  # of a 28x28 picture that is spotless paper; MNIST's images have 0.55 or more
 EVEN = 8.0  # grey levels by which even paper may differ along the border
 NOISY = 0.1  # share of the strongest ink beyond which what the paper shows makes place and size uncertain
+ROUGH = 0.2  # the same, beyond which an uneven ground cannot be taken away without harm to the ink
+DARK = 5.0  # how much more contrast dark ink must have than bright on such a ground
 SPECKS = 2  # lone bright pixels that a picture may have before they count as noise
 GRID = 40  # the ground is estimated on a picture of at most this many pixels a side
 SOLID = 128  # alpha from which a pixel shows its own colour
@@ -113,16 +115,19 @@ def normalise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
     A 28x28 picture that keeps the convention passes unchanged but for its polarity. From any other picture the paper,
     even or with shadows, is taken away; the contrast is stretched; the ink is scaled to its box and centred. In a
-    28x28 picture what cannot be told apart reliably is left as it is: everything where the border shows two papers;
-    place and size where there is noise or more than a digit. Where there is no ink the result is all zero.
+    28x28 picture what cannot be told apart reliably is left as it is: everything where the border shows two papers or
+    the ground is rough, as behind clouds; place and size where there is noise or more than a digit. Where there is no
+    ink the result is all zero.
     """
     if grey.shape == (SIDE, SIDE):
         for picture in (grey, 255 - grey):
             if conforming(picture[None])[0]:
                 return picture
         return _repair(grey)
-    ink, noise = _ink(grey)
-    return _fit(ink, noise > 0) if ink.max() >= BLANK_CONTRAST else np.zeros((SIDE, SIDE), np.float32)
+    layer = _ink(grey)
+    if layer.ink.max() < BLANK_CONTRAST:
+        return np.zeros((SIDE, SIDE), np.float32)
+    return _fit(layer.ink, layer.noise > 0)
 
 
 def normalise_all(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -176,11 +181,13 @@ def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bring a 28x28 picture to the convention as far as its paper and its ink can be told apart."""
     if _two_toned(_border(grey)):
         return grey
-    ink, noise = _ink(grey)
-    peak = float(ink.max())
+    layer = _ink(grey)
+    noise, peak = layer.noise, float(layer.ink.max())
     if peak < BLANK_CONTRAST:
         return np.zeros_like(grey)
-    ink = _stretch(ink)
+    if noise > ROUGH * peak and layer.relief > 3 * noise:
+        return 255 - grey if layer.darkness > DARK else grey
+    ink = _stretch(layer.ink)
     strokes = ink > INK * ink.max()
     (top, bottom), (left, right) = _bounds(strokes)
     side = max(bottom - top, right - left)
@@ -203,28 +210,45 @@ def _window(rows: int, columns: int) -> NDArray[np.float32]:
     return window
 
 
-def _ink(grey: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """What stands out from the paper, float32 [height, width], 0 or more, and how strong noise on the paper was.
+class _Layer(NamedTuple):
+    """What was told of a picture's ink.
+
+    ink: float32 [height, width], 0 or more. noise: how strong that on the paper was, which is taken off the ink.
+    relief: by how much the ground behind the ink varies. contrast: how much ink stands out from the noise.
+    darkness: the contrast of what is darker than its ground divided by that of what is brighter.
+    """
+
+    ink: NDArray[np.float32]
+    noise: float = 0.0
+    relief: float = 0.0
+    contrast: float = 0.0
+    darkness: float = 1.0
+
+
+def _ink(grey: NDArray[np.float32]) -> _Layer:
+    """What stands out from the paper.
 
     Even paper has the border's middle brightness, and the ink is on the side with more contrast. Behind uneven paper
     lies a slowly varying ground, which is taken away with the noise that remains at the border.
     """
     border = _border(grey)
     darker, paper, lighter = _levels(border, 0.2, 0.5, 0.8)
-    above = grey - np.float32(paper)
     if lighter - darker <= EVEN:
+        above = grey - np.float32(paper)
         dark, bright = np.clip(-above, 0, None), np.clip(above, 0, None)
-        return (dark if np.square(dark).sum() > np.square(bright).sum() else bright), 0.0
-    (bright, bright_noise, bright_contrast), (dark, dark_noise, dark_contrast) = map(_above_ground, (grey, 255 - grey))
-    return (dark, dark_noise) if dark_contrast > bright_contrast else (bright, bright_noise)
+        return _Layer(dark if np.square(dark).sum() > np.square(bright).sum() else bright)
+    ink, shade = _above_ground(grey), _above_ground(255 - grey)
+    darkness = shade.contrast / max(ink.contrast, 1.0)
+    return (shade if darkness > 1 else ink)._replace(darkness=darkness)
 
 
-def _above_ground(grey: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float]:
-    """Ink brighter than a slowly varying ground, float32 [height, width]; the noise taken off it; its contrast."""
-    ink = np.clip(grey - _ground(grey), 0, None)
+def _above_ground(grey: NDArray[np.float32]) -> _Layer:
+    """Ink brighter than a slowly varying ground."""
+    ground = _ground(grey)
+    ink = np.clip(grey - ground, 0, None)
     noise, strongest_noise = (float(level) for level in np.quantile(_frame(ink), (0.8, 0.95)))
     contrast = float(np.square(np.clip(ink - strongest_noise, 0, None)).sum())
-    return np.clip(ink - noise, 0, None), noise, contrast
+    return _Layer(np.clip(ink - noise, 0, None), noise, float(np.ptp(ground)), contrast)
 
 
 def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:

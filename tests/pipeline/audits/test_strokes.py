@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from pipeline.audits.strokes import CANVAS, STYLES, draw, smoothed
 from serving.images import conforming, normalise
@@ -36,6 +37,13 @@ def test_every_digit_is_drawn_and_the_known_difficulties_are():
 def test_a_cross_adds_ink_across_the_seven():
     plain, crossed = (draw(STYLES[name], np.random.default_rng(3)) for name in ("plain seven", "crossed seven"))
     assert (crossed < 128).sum() > 1.15 * (plain < 128).sum()
+
+
+def test_a_zero_is_closed():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        _, papers = ndimage.label(draw(STYLES["plain zero"], rng) > 128)
+        assert papers == 2
 
 
 def test_a_curve_passes_through_its_points():
