@@ -1,4 +1,5 @@
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,8 +131,8 @@ def test_a_champion_of_an_earlier_training_is_filled_in_too(
 
 
 def test_what_is_not_there_yet_is_not_asked_for(project: Path) -> None:
-    for path in project.glob("reports/*/perceptron/*"):
-        path.unlink()
+    for folder in project.glob("reports/*/perceptron"):
+        shutil.rmtree(folder)
     refill.main([])
     client = store.open_store()
     names = {run.data.tags["network"] for run in client.search_runs([store.experiment(client, "mnist-sample")])}

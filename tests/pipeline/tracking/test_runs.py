@@ -143,7 +143,7 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
     info = mlflow.models.get_model_info(model.model_uri)
     assert [one.name for one in info.signature.inputs] == ["pixels"]
     assert info.signature.inputs.inputs[0].shape == (-1, 28, 28)
-    assert [one.name for one in info.signature.outputs] == ["probabilities", "logits"]
+    assert [one.name for one in info.signature.outputs] == ["probabilities", "logits", "novelty"]
     answer = mlflow.pyfunc.load_model(model.model_uri).predict(example(model))
     assert answer["probabilities"].shape == (1, 10)
     assert {one.key: one.value for one in model.metrics}["val/accuracy"] == 0.98
