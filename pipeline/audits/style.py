@@ -100,7 +100,7 @@ def against_whole(broken: np.ndarray, wrong: np.ndarray) -> str:
     ratio = f"{share / rest:.1f} times as often" if rest else "as against never"
     return (
         f"A digit in more than one piece is misread in {share:.2%}, one in a single piece in {rest:.2%}: {ratio} "
-        f"(Fisher's exact test, p = {fisher_exact(counts).pvalue:.2g})."
+        f"(Fisher's exact test, p = {fisher_exact(np.array(counts)).pvalue:.2g})."
     )
 
 
