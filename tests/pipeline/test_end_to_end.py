@@ -52,7 +52,7 @@ class Checkout:
         for network, dials in SMALL.items():
             params["networks"][network].update(dials, batch_size=32)
         for gates in params["audit"]["gates"]["uci-digits"].values():
-            gates.update({name: 0.001 if name in AT_LEAST else 99.0 for name in gates})
+            gates.update({name: 0.001 if name in AT_LEAST else 0.99 for name in gates}, error=0.5)
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         self.output("git", "init", "--quiet")
         self.output("git", "add", ".")
