@@ -23,11 +23,6 @@ from tests.pipeline.audits.made_up import handwriting, measured, nameless, subje
 
 
 @pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def samples(rng) -> pd.DataFrame:
     return handwriting(rng)
 

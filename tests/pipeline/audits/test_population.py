@@ -18,11 +18,6 @@ from pipeline.audits.population import (
 from tests.pipeline.audits.made_up import handwriting, measured, nameless, subject
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
 def students(samples: pd.DataFrame) -> np.ndarray:
     return (samples["population"] == "students").to_numpy()
 

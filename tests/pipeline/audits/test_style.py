@@ -8,11 +8,6 @@ from pipeline.audits.style import FIFTHS, STYLES, against_whole, holm, measure, 
 from tests.pipeline.audits.made_up import handwriting, measured, subject
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
 def outer(samples: pd.DataFrame, wrong: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     labels = samples["label"].to_numpy()
     fifths = {name: within_digit(samples[name].to_numpy(), labels, FIFTHS) for name in STYLES}
