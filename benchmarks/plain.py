@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline.models.networks import MEAN, STD
+from pipeline.models.networks import standardise
 
 
 class SingleImages(Dataset):
@@ -29,7 +29,7 @@ class SingleImages(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         image = Image.fromarray(self.images[index])
         tensor = torch.from_numpy(np.array(image)).unsqueeze(0).float().div(255)
-        return tensor.sub(MEAN).div(STD), int(self.labels[index])
+        return standardise(tensor), int(self.labels[index])
 
 
 def network() -> nn.Sequential:
@@ -90,5 +90,5 @@ def accuracy(model: nn.Module, images: np.ndarray, labels: np.ndarray) -> float:
     """Share of images, uint8 [N, 28, 28], that ``model``, which takes normalised images, reads right."""
     model.eval()
     batches = torch.from_numpy(images).unsqueeze(1).split(1000)
-    answers = torch.cat([model((batch.float() / 255 - MEAN) / STD).argmax(1) for batch in batches])
+    answers = torch.cat([model(standardise(batch.float() / 255)).argmax(1) for batch in batches])
     return float((answers.numpy() == labels).mean())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipeline.audits import attacks
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.section import Section, Subject
-from pipeline.models.networks import MEAN, STD
+from pipeline.models.networks import standardise
 from pipeline.plots import BLUE, GREY, RED
 from serving.recogniser import Predictions
 
@@ -79,7 +79,7 @@ class FromPixels(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.network((pixels - MEAN) / STD)
+        return self.network(standardise(pixels))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
-from pipeline.models.networks import MEAN, STD
+from pipeline.models.networks import standardise
 
 SIDE = 28
 FINE = 4
@@ -160,7 +160,7 @@ def fooling(network: nn.Module, count: int, rng: np.random.Generator) -> np.ndar
     targets = torch.from_numpy(rng.integers(0, 10, count))
     for _ in range(STEPS):
         pixels.requires_grad_(True)
-        loss = F.cross_entropy(network((pixels - MEAN) / STD), targets, reduction="sum")
+        loss = F.cross_entropy(network(standardise(pixels)), targets, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, pixels)
         size = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
         pixels = (pixels.detach() - STRIDE * gradient / size).clamp(0, 1)

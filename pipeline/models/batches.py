@@ -1,5 +1,6 @@
 """Batches cut from tensors in memory and warped a batch at a time, in an order that seed and epoch alone decide."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from pipeline.models.augment import augment
 from pipeline.models.degrade import degrade
-from pipeline.models.networks import MEAN, STD
+from pipeline.models.networks import standardise
 from pipeline.models.outliers import outliers
 from pipeline.params import ConvNet, Network, Perceptron
 
@@ -78,13 +79,17 @@ class Digits(LightningDataModule):
         sampler = ShuffledBatches(
             len(self.train), self.config.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size
         )
-        own = (
-            torch.Generator()
-        )  # a loader draws a number as it starts: from the global generator, it would move dropout
-        return DataLoader(self.train, sampler=sampler, batch_size=None, generator=own)
+        # A loader draws a number as it starts: from the global generator, that would move dropout.
+        return DataLoader(self.train, sampler=sampler, batch_size=None, generator=torch.Generator())
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.val, sampler=torch.arange(len(self.val)).split(VALIDATION_BATCH), batch_size=None)
+
+    def unwarped(self, count: int) -> Iterator[Tensor]:
+        """Batches of training digits as they are, ``count`` at most, from all over the set: float [N, 1, 28, 28]."""
+        images = self.train.tensors[0]
+        for batch in images[:: math.ceil(len(images) / count)].split(VALIDATION_BATCH):
+            yield normalise(batch.float() / 255)
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Scale a batch, prepare it if it is for training, and normalise it, on the device that it is on."""
@@ -120,8 +125,8 @@ def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Ge
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Standardise images, float in 0 to 1, by MNIST's mean and deviation; channels last, which convolves faster."""
-    return ((images - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+    """Standardised images, float [N, 1, 28, 28] from 0 to 1, channels last, which convolves faster."""
+    return standardise(images).contiguous(memory_format=torch.channels_last)
 
 
 def mix(*numbers: int) -> int:

@@ -82,8 +82,8 @@ def blur(images: Tensor, generator: Generator) -> Tensor:
     length, breadth = uniform(images, 0.4, 4, generator), uniform(images, 0.3, 0.9, generator)
     kernels = torch.exp(-((along / length) ** 2 + (across / breadth) ** 2) / 2)
     kernels = kernels / kernels.sum((2, 3), keepdim=True)
-    padded = images.transpose(0, 1)
-    return F.conv2d(padded, kernels, padding=KERNEL // 2, groups=len(images)).transpose(0, 1)
+    as_channels = images.transpose(0, 1)
+    return F.conv2d(as_channels, kernels, padding=KERNEL // 2, groups=len(images)).transpose(0, 1)
 
 
 def scatter(images: Tensor, generator: Generator) -> Tensor:

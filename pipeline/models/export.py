@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.calibrate import Calibrated
-from pipeline.models.networks import MEAN, STD
+from pipeline.models.networks import standardise
 from pipeline.models.novelty import Novelty, look
 
 
@@ -24,21 +24,21 @@ class Served(nn.Module):
         self.network, self.temperature, self.novelty = network, temperature, novelty
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, features = look(self.network, normalise(pixels))
+        logits, features = look(self.network, prepared(pixels))
         logits = logits / self.temperature
         return logits.softmax(1), logits, self.novelty(features)
 
 
-def normalise(pixels: Tensor) -> Tensor:
+def prepared(pixels: Tensor) -> Tensor:
     """Pixels, float [N, 28, 28] in 0 to 255, as the network takes them, float [N, 1, 28, 28]."""
-    return ((pixels / 255 - MEAN) / STD).unsqueeze(1)
+    return standardise(pixels / 255).unsqueeze(1)
 
 
 @torch.no_grad()
 def observe(network: nn.Module, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Uncalibrated logits, float32 [N, 10], and features, float32 [N, D], of images, uint8 [N, 28, 28]."""
     network.eval()
-    seen = [look(network, normalise(batch.float())) for batch in torch.from_numpy(images).split(1000)]
+    seen = [look(network, prepared(batch.float())) for batch in torch.from_numpy(images).split(1000)]
     logits, features = (torch.cat(parts).numpy() for parts in zip(*seen, strict=True))
     return logits, features
 

@@ -4,14 +4,13 @@ from collections import OrderedDict
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.params import MLP, ConvNet, Network, Perceptron
 
 PIXELS = 28 * 28
 DIGITS = 10
 MEAN, STD = 0.1307, 0.3081
-"""Mean and standard deviation of MNIST's training pixels, on a scale of 0 to 1."""
 
 
 def build(config: Network) -> nn.Module:
@@ -24,6 +23,11 @@ def build(config: Network) -> nn.Module:
         case ConvNet():
             network = convnet(config.width, config.channel_dropout, config.dropout)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Images, float of any shape in 0 to 1, by the mean and deviation of MNIST's training pixels."""
+    return (images - MEAN) / STD
 
 
 def perceptron(hidden: list[int]) -> nn.Sequential:
@@ -46,7 +50,7 @@ def mlp(hidden: list[int], dropout: float) -> nn.Sequential:
 def convnet(width: int, channel_dropout: float, dropout: float) -> nn.Sequential:
     """Two stages of two 3x3 convolutions and a strided 5x5 instead of pooling, a 4x4 convolution, a linear layer.
 
-    The stages drop whole channels (Tompson et al. 2015): a mask per pixel costs a fifth of a training step.
+    The stages drop whole channels (Tompson et al. 2015), which is quicker than drawing a mask for every pixel.
     """
     return nn.Sequential(
         OrderedDict(
