@@ -109,6 +109,8 @@ class ConvNet(Modern):
     channel_dropout: Share
     degraded: Share
     """of each batch, degraded by noise, blur and the like"""
+    polish: Share
+    """of the epochs, at the end, in which nothing is degraded"""
     outliers: Share
     """pictures that are no digit, added to each batch, as a share of its size"""
 

@@ -100,8 +100,20 @@ class Digits(LightningDataModule):
             generator = torch.Generator(images.device).manual_seed(
                 mix(self.seed, self.trainer.global_step, self.trainer.global_rank)
             )
-            scaled, labels = prepare(scaled, labels, self.config, generator)
+            recipe = at(self.config, self.trainer.current_epoch)
+            scaled, labels = prepare(scaled, labels, recipe, generator)
         return normalise(scaled), labels
+
+
+def at(config: Network, epoch: int) -> Network:
+    """What ``config`` says of the batches of one epoch, counted from 0: the last ones go without degraded digits.
+
+    What was learnt of those lasts, and undisturbed digits are read better for it (as YOLOX does with its mosaics: Ge
+    et al. 2021, arXiv 2107.08430).
+    """
+    if isinstance(config, ConvNet) and epoch >= round((1 - config.polish) * config.epochs):
+        return config.model_copy(update={"degraded": 0.0})
+    return config
 
 
 def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 import torch
 
-from pipeline.models.batches import NO_DIGIT, ShuffledBatches, TensorBatches, prepare
+from pipeline.models.batches import NO_DIGIT, ShuffledBatches, TensorBatches, at, prepare
 from pipeline.params import load
 from tests.pipeline.models.strokes import digits
 
@@ -59,6 +59,13 @@ def test_degraded_digits_keep_their_labels():
     assert torch.equal(images[20:], clean[20:])
     assert not torch.equal(images[:20], clean[:20])
     assert labels.tolist() == [number % 10 for number in range(50)]
+
+
+def test_the_last_epochs_degrade_nothing():
+    config = load("networks.convnet").model_copy(update={"degraded": 0.4, "polish": 0.3, "epochs": 10})
+    shares = [at(config, number).degraded for number in range(10)]
+    assert shares == [*[0.4] * 7, *[0.0] * 3]
+    assert at(config.model_copy(update={"polish": 0.0}), 9).degraded == 0.4
 
 
 def test_without_augmentation_a_batch_stays_as_it_is():
