@@ -110,7 +110,7 @@ class ConvNet(Modern):
     degraded: Share
     """of each batch, degraded by noise, blur and the like"""
     polish: Share
-    """of the epochs, at the end, in which nothing is degraded"""
+    """of the epochs, at the end, in which digits are warped by half and not degraded"""
     outliers: Share
     """pictures that are no digit, added to each batch, as a share of its size"""
 

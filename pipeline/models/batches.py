@@ -13,11 +13,13 @@ from pipeline.models.augment import augment
 from pipeline.models.degrade import degrade
 from pipeline.models.networks import standardise
 from pipeline.models.outliers import outliers
-from pipeline.params import ConvNet, Network, Perceptron
+from pipeline.params import Augment, ConvNet, Network, Perceptron
 
 VALIDATION_BATCH = 1000
 NO_DIGIT = -1
 """The label of an outlier."""
+POLISH_WARP = 0.5
+"""The size of the last epochs' warps, as a share of that of the others."""
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -106,14 +108,15 @@ class Digits(LightningDataModule):
 
 
 def at(config: Network, epoch: int) -> Network:
-    """What ``config`` says of the batches of one epoch, counted from 0: the last ones go without degraded digits.
+    """What ``config`` says of the batches of one epoch, counted from 0: in the last ones digits are nearly as served.
 
-    What was learnt of those lasts, and undisturbed digits are read better for it (as YOLOX does with its mosaics: Ge
-    et al. 2021, arXiv 2107.08430).
+    They are warped less and not degraded. What was learnt of such digits lasts, and others are read better for it (as
+    YOLOX does with its mosaics: Ge et al. 2021, arXiv 2107.08430).
     """
-    if isinstance(config, ConvNet) and epoch >= round((1 - config.polish) * config.epochs):
-        return config.model_copy(update={"degraded": 0.0})
-    return config
+    if not isinstance(config, ConvNet) or epoch < round((1 - config.polish) * config.epochs):
+        return config
+    milder = config.augment and Augment(**{dial: size * POLISH_WARP for dial, size in config.augment})
+    return config.model_copy(update={"degraded": 0.0, "augment": milder})
 
 
 def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -61,11 +61,12 @@ def test_degraded_digits_keep_their_labels():
     assert labels.tolist() == [number % 10 for number in range(50)]
 
 
-def test_the_last_epochs_degrade_nothing():
+def test_the_last_epochs_degrade_nothing_and_warp_by_half():
     config = load("networks.convnet").model_copy(update={"degraded": 0.4, "polish": 0.3, "epochs": 10})
     shares = [at(config, number).degraded for number in range(10)]
     assert shares == [*[0.4] * 7, *[0.0] * 3]
-    assert at(config.model_copy(update={"polish": 0.0}), 9).degraded == 0.4
+    assert [at(config, number).augment.rotate for number in (6, 7)] == [15.0, 7.5]
+    assert at(config.model_copy(update={"polish": 0.0}), 9) == config.model_copy(update={"polish": 0.0})
 
 
 def test_without_augmentation_a_batch_stays_as_it_is():
