@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from rich import box, get_console
 from rich.console import Console
 from rich.table import Table
@@ -39,13 +37,11 @@ from pipeline.audits import (
     wording,
 )
 from pipeline.audits.section import Section, Subject
+from pipeline.audits.subject import MODELS, load_subject
 from pipeline.audits.weights import load_network
-from pipeline.data.store import load_split
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_audit
-from serving.recogniser import Recogniser
 
-PROCESSED = Path("data/processed")
 REPORTS = Path("reports/audit")
 COLOURS: dict[wording.Standing, str] = {
     "passed": "green",
@@ -63,23 +59,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     source, seed, draws, attacked, gates = params.load(
         "data.source", "audit.seed", "audit.bootstrap", "audit.attacked", "audit.gates"
     )
-    folder, console = Path("models") / name, get_console()
+    console = get_console()
 
-    images, labels = load_split(PROCESSED, "test")
-    samples = pd.read_parquet(PROCESSED / "samples.parquet")
-    recogniser, network = Recogniser(folder / "model.onnx"), load_network(folder)
-    subject = Subject(
-        name=name,
-        source=source,
-        recogniser=recogniser,
-        images=images,
-        labels=labels,
-        samples=samples.query("split == 'test'").sort_values("row", ignore_index=True),
-        predictions=recogniser.predict(images.astype(np.float32)),
-        limits=gates[source][name],
-        bootstrap=draws,
-        seed=seed,
-    )
+    subject, samples = load_subject(name, source, gates[source][name], draws, seed)
+    network = load_network(MODELS / name)
     parts: dict[str, Callable[[], Section]] = {
         "accuracy": lambda: accuracy.measure(subject, champion=None),
         "populations": lambda: population.measure(subject),
@@ -94,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if count := attacked[source]:
         parts["attacks"] = lambda: adversarial.measure(subject, network, count)
 
-    console.print(f"Auditing {name} on {len(images):,} test images of {source}.")
+    console.print(f"Auditing {name} on {len(subject.images):,} test images of {source}.")
     sections = list(measured(parts, console))
     findings = records(sections)
     check(findings)
