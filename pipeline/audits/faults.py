@@ -6,7 +6,6 @@ Prints which gate caught which fault, on data/processed/ and models/NETWORK/ (co
 training are planted in a small network trained for seconds, which is held to the perceptron's gates.
 """
 
-import argparse
 import contextlib
 import io
 import sys
@@ -213,13 +212,10 @@ def table(found: Sequence[Planted]) -> pd.DataFrame:
     )
 
 
-@stage("faults")
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", nargs="?", default="convnet", help="the name of a folder under models/")
-    name = parser.parse_args(argv).network
+@stage("faults", network="the name of a folder under models/")
+def main(network: str = "convnet") -> None:
     source, seed, gates = params.load("data.source", "audit.seed", "audit.gates")
-    subject, samples = load_subject(name, source, gates[source][name], DRAWS, seed)
+    subject, samples = load_subject(network, source, gates[source][network], DRAWS, seed)
     train = samples.query("split == 'train'").sort_values("row")
     quick = replace(subject, name="quick", limits=gates[source]["perceptron"])
     console = Console()
