@@ -9,7 +9,6 @@ The champion's answers are no input: they depend on what was run before, and the
 inputs. `promote` compares candidate and champion, on validation.
 """
 
-import argparse
 import json
 import shutil
 import time
@@ -17,8 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from rich import box, get_console
 from rich.console import Console
 from rich.table import Table
@@ -39,13 +36,11 @@ from pipeline.audits import (
     wording,
 )
 from pipeline.audits.section import Section, Subject
+from pipeline.audits.subject import MODELS, load_subject
 from pipeline.audits.weights import load_network
-from pipeline.data.store import load_split
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_audit
-from serving.recogniser import Recogniser
 
-PROCESSED = Path("data/processed")
 REPORTS = Path("reports/audit")
 COLOURS: dict[wording.Standing, str] = {
     "passed": "green",
@@ -55,53 +50,37 @@ COLOURS: dict[wording.Standing, str] = {
 }
 
 
-@stage("audit")
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", help="the name of a folder under models/, with gates of its own in params.yaml")
-    name = parser.parse_args(argv).network
+@stage("audit", network="the name of a folder under models/, with gates of its own in params.yaml")
+def main(network: str) -> None:
     source, seed, draws, attacked, gates = params.load(
         "data.source", "audit.seed", "audit.bootstrap", "audit.attacked", "audit.gates"
     )
-    folder, console = Path("models") / name, get_console()
+    console = get_console()
 
-    images, labels = load_split(PROCESSED, "test")
-    samples = pd.read_parquet(PROCESSED / "samples.parquet")
-    recogniser, network = Recogniser(folder / "model.onnx"), load_network(folder)
-    subject = Subject(
-        name=name,
-        source=source,
-        recogniser=recogniser,
-        images=images,
-        labels=labels,
-        samples=samples.query("split == 'test'").sort_values("row", ignore_index=True),
-        predictions=recogniser.predict(images.astype(np.float32)),
-        limits=gates[source][name],
-        bootstrap=draws,
-        seed=seed,
-    )
+    subject, samples = load_subject(network, source, gates[source][network], draws, seed)
+    model = load_network(MODELS / network)
     parts: dict[str, Callable[[], Section]] = {
         "accuracy": lambda: accuracy.measure(subject, champion=None),
         "populations": lambda: population.measure(subject),
         "style": lambda: style.measure(subject),
         "corruptions": lambda: robustness.measure(subject),
         "invariance": lambda: invariance.measure(subject),
-        "not digits": lambda: ood.measure(subject, network),
+        "not digits": lambda: ood.measure(subject, model),
         "calibration": lambda: calibration.measure(subject),
         "representation": lambda: representation.measure(samples),
         "the audit itself": lambda: selftest.measure(subject),
     }
     if count := attacked[source]:
-        parts["attacks"] = lambda: adversarial.measure(subject, network, count)
+        parts["attacks"] = lambda: adversarial.measure(subject, model, count)
 
-    console.print(f"Auditing {name} on {len(images):,} test images of {source}.")
+    console.print(f"Auditing {network} on {len(subject.images):,} test images of {source}.")
     sections = list(measured(parts, console))
     findings = records(sections)
     check(findings)
-    write(REPORTS / name, subject, sections, findings)
+    write(REPORTS / network, subject, sections, findings)
     console.print(scorecard(findings))
-    console.print(conclusion(name, findings), style="red" if failed(findings) else "green", markup=False)
-    publish_audit(name)
+    console.print(conclusion(network, findings), style="red" if failed(findings) else "green", markup=False)
+    publish_audit(network)
 
 
 def measured(parts: dict[str, Callable[[], Section]], console: Console) -> Iterator[Section]:

@@ -7,12 +7,10 @@ first. The other two sources ship inside packages and need no network. A downloa
 stopped, when the same command is run again: what has arrived is kept in .download/.
 """
 
-import argparse
 import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -35,9 +33,7 @@ REMEDY = (
 
 
 @stage("download")
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args(argv)
+def main() -> None:
     source, mirrors = params.load("data.source", "data.mirrors")
     try:
         if source == "mnist":

@@ -3,9 +3,7 @@
 python -m pipeline.evaluate convnet
 """
 
-import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +18,11 @@ from serving.recogniser import Predictions, Recogniser
 PROCESSED = Path("data/processed")
 
 
-@stage("evaluate")
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", help="the name of a folder under models/")
-    name = parser.parse_args(argv).network
+@stage("evaluate", network="the name of a folder under models/")
+def main(network: str) -> None:
 
-    recogniser = Recogniser(Path("models") / name / "model.onnx")
-    folder = Path("reports/evaluate") / name
+    recogniser = Recogniser(Path("models") / network / "model.onnx")
+    folder = Path("reports/evaluate") / network
     folder.mkdir(parents=True, exist_ok=True)
     for split, file in (("val", "validation.json"), ("test", "test.json")):
         images, labels = load_split(PROCESSED, split)
@@ -36,10 +31,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         table(predictions, labels).to_parquet(folder / f"{split}.parquet", index=False)
         (folder / file).write_text(json.dumps(summary, indent=2) + "\n")
         print(
-            f"{name}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}", flush=True
+            f"{network}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}",
+            flush=True,
         )
-    draw(folder, name, images, labels, predictions)
-    publish_evaluation(name)
+    draw(folder, network, images, labels, predictions)
+    publish_evaluation(network)
 
 
 def table(predictions: Predictions, labels: np.ndarray) -> pd.DataFrame:

@@ -7,7 +7,6 @@ depend on nothing but those and the installed versions of what the service needs
 recogniser does offline never gets there.
 """
 
-import argparse
 import hashlib
 import io
 import shutil
@@ -27,7 +26,8 @@ from PIL import Image
 from rich.console import Console
 
 from pipeline import serve
-from serving.recogniser import ModelError, Predictions, Recogniser
+from pipeline.stage import stage
+from serving.recogniser import Predictions, Recogniser
 
 MODEL = Path("models/best/model.onnx")
 SERVING = Path("serving")
@@ -139,12 +139,9 @@ def _png(image: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+@stage("package")
+def main() -> None:
     """Build the Bento, try it, and only then put it into dist/."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.package", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.parse_args(argv)
     console = Console()
     if serve.BENTO.exists():
         shutil.rmtree(serve.BENTO)
@@ -160,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 try_out(url, recogniser, images)
             serve.BENTO.parent.mkdir(exist_ok=True)
             shutil.move(bento, serve.BENTO)
-    except (ModelError, PackageError, serve.ServeError, FileNotFoundError) as error:
+    except (PackageError, serve.ServeError, FileNotFoundError) as error:
         sys.exit(f"package: {error}")
     console.print(f"It answers {len(images)} test images over HTTP as it does offline.", soft_wrap=True)
     console.print(f"It lies in {serve.BENTO}. Serve it with: make serve", soft_wrap=True)

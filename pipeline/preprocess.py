@@ -7,9 +7,7 @@ its own test set, and validation is cut from its training set by writer; the oth
 each digit.
 """
 
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +29,7 @@ BATCH = 500
 
 
 @stage("preprocess")
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args(argv)
+def main() -> None:
     source, shares = params.load("data.source", "data.split")
     try:
         images, samples = split_mnist(shares) if source == "mnist" else split_packaged(source, shares)

@@ -7,7 +7,6 @@ run, which stands in models/best/, gives way unless the candidate is worse by th
 served the stage fails.
 """
 
-import argparse
 import json
 import shutil
 import sys
@@ -131,8 +130,7 @@ def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, ma
 
 
 @stage("promote")
-def main(argv: Sequence[str] | None = None) -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+def main() -> None:
     source, rule = params.load("data.source", "promote")
     recover()
     candidates = [read_candidate(network) for network in networks()]

@@ -1,5 +1,7 @@
-"""How a stage ends where its input is at fault: with a line that says so, not with a traceback."""
+"""How a stage begins and ends: its command line, and a line that says so where its input is at fault."""
 
+import argparse
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -9,14 +11,23 @@ from pipeline.params import ParamsError
 from serving.recogniser import ModelError
 
 
-def stage(name: str) -> Callable[[Callable[[Sequence[str] | None], None]], Callable[..., None]]:
-    """Make of a stage's ``main`` one that exits with 1 and an explanation on a fault in parameters, data or model."""
+def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make of a stage's ``main`` a command that its module's docstring explains.
 
-    def wrap(main: Callable[[Sequence[str] | None], None]) -> Callable[..., None]:
+    What ``main`` takes is read from the command line, and ``arguments`` has the help for each. A fault in parameters,
+    data or model ends the command with 1 and an explanation, not with a traceback.
+    """
+
+    def wrap(main: Callable[..., None]) -> Callable[..., None]:
         @wraps(main)
         def run(argv: Sequence[str] | None = None) -> None:
+            about = sys.modules[main.__module__].__doc__
+            parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+            for argument, parameter in inspect.signature(main).parameters.items():
+                given = {} if parameter.default is parameter.empty else {"nargs": "?", "default": parameter.default}
+                parser.add_argument(argument, help=arguments[argument], **given)
             try:
-                main(argv)
+                main(**vars(parser.parse_args(argv)))
             except (DataError, ParamsError, ModelError) as error:
                 sys.exit(f"{name}: {error}")
 

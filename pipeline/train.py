@@ -5,14 +5,12 @@
 A training that was killed goes on from its last epoch, in the same MLflow run, when the same command is run again.
 """
 
-import argparse
 import csv
 import json
 import math
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -39,29 +37,26 @@ FITTED = 10_000
 """Training images at most that novelty is fitted to, taken from all over the set."""
 
 
-@stage("train")
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", help="a name under networks in params.yaml")
-    name = parser.parse_args(argv).network
-    source, dials, calibration, config = params.load("data.source", "train", "calibration", f"networks.{name}")
+@stage("train", network="a name under networks in params.yaml")
+def main(network: str) -> None:
+    source, dials, calibration, config = params.load("data.source", "train", "calibration", f"networks.{network}")
 
     train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
-    read = inputs(f"train@{name}")
+    read = inputs(f"train@{network}")
     checkpoints = RESUME / read.key
 
     started = time.perf_counter()
     with ExitStack() as stack:
-        logger = tracked(stack, name, source, read)
+        logger = tracked(stack, network, source, read)
         data = Digits(train, val, config, dials.seed)
         fitted = fit(config, data, dials.trainer, dials.seed, checkpoints, logger)
         if fitted is None:
             sys.exit()
-        network, curve = fitted
-        write(Path("models") / name, network, curve, train, val, calibration, read.record(name, source))
-        publish_training(name)
+        trained, curve = fitted
+        write(Path("models") / network, trained, curve, train, val, calibration, read.record(network, source))
+        publish_training(network)
     shutil.rmtree(checkpoints)
-    print(f"{name}: trained in {time.perf_counter() - started:.0f} s, written to models/{name}/", flush=True)
+    print(f"{network}: trained in {time.perf_counter() - started:.0f} s, written to models/{network}/", flush=True)
 
 
 @rank_zero_only

@@ -1,5 +1,7 @@
 """Accuracy as a whole and digit by digit, with exact intervals; the known wrong labels; the champion before."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -63,6 +65,7 @@ def measure(subject: Subject, champion: np.ndarray | None) -> Section:
     )
 
 
+@cache
 def exact_interval(count: int, total: int) -> tuple[float, float]:
     """The 95 % interval of a proportion (Clopper and Pearson 1934)."""
     interval = binomtest(count, total).proportion_ci(method="exact")

@@ -77,7 +77,11 @@ def measure(subject: Subject) -> Section:
             coverage(answered, subject.limits.coverage),
             answered_error(answered, wrong, subject.limits.answered_error),
             ece_excess(
-                confidence, wrong, floor, clusters, subject.rng("ECE"), subject.limits.ece_excess, subject.bootstrap
+                confidence,
+                wrong,
+                floor,
+                subject.limits.ece_excess,
+                ece_spread(confidence, wrong, clusters, subject.bootstrap, subject.rng("ECE")),
             ),
         ],
         findings=[
@@ -158,31 +162,39 @@ def ece_excess(
     confidence: np.ndarray,
     wrong: np.ndarray,
     floor: Floor,
-    clusters: np.ndarray,
-    rng: np.random.Generator,
     threshold: float,
-    draws: int,
+    spread: tuple[float, float] | None = None,
 ) -> Gate:
-    """The expected calibration error beyond the 95th percentile of its own noise floor.
+    """The expected calibration error beyond the 95th percentile of its own noise floor, which is held fixed.
 
-    The interval is that of resampled ``clusters``, moved so that its mean is the estimate, since a resample's error in
-    calibration holds the noise twice; the floor is held fixed.
+    Args:
+        spread: from the error to the ends of its 95 % interval, by `ece_spread`; None where no interval is wanted.
     """
     found, bound = ece(confidence, wrong), floor.bound
+    interval = spread and (max(found + spread[0], 0) - bound, found + spread[1] - bound)
+    sentence = (
+        f"Confidence and accuracy differ by {found:.4f} on average (expected calibration error); a perfectly "
+        f"calibrated network with the same confidences would show {floor.ece.mean():.4f}, and up to {bound:.4f} "
+        f"nineteen times in twenty. The excess over that is {found - bound:+.4f}"
+        + (f", 95 % interval {interval[0]:+.4f} to {interval[1]:+.4f}." if interval else ".")
+    )
+    return Gate("ece_excess", found - bound, interval, "at most", threshold, sentence, ECE_ANCHOR)
+
+
+def ece_spread(
+    confidence: np.ndarray, wrong: np.ndarray, clusters: np.ndarray, draws: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """How far resampled ``clusters`` move the expected calibration error in 95 % of the draws, down and up.
+
+    From the draws' own mean, since a resample's error in calibration holds the noise twice.
+    """
     deviation = (1.0 - wrong - confidence)[:, None] * bins(confidence)
     sums = np.zeros((clusters.max() + 1, metrics.BINS + 1))
     np.add.at(sums, clusters, np.hstack([deviation, np.ones((len(confidence), 1))]))
     totals = resampled(sums, draws, rng)
     drawn = np.abs(totals[:, :-1]).sum(1) / totals[:, -1]
-    low, high = (float(end) for end in np.quantile(drawn - drawn.mean(), (0.025, 0.975)))
-    interval = (max(found + low, 0) - bound, found + high - bound)
-    sentence = (
-        f"Confidence and accuracy differ by {found:.4f} on average (expected calibration error); a perfectly "
-        f"calibrated network with the same confidences would show {floor.ece.mean():.4f}, and up to {bound:.4f} "
-        f"nineteen times in twenty. The excess over that is {found - bound:+.4f}, 95 % interval {interval[0]:+.4f} to "
-        f"{interval[1]:+.4f}."
-    )
-    return Gate("ece_excess", found - bound, interval, "at most", threshold, sentence, ECE_ANCHOR)
+    low, high = np.quantile(drawn - drawn.mean(), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def risk_curve(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

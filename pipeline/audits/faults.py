@@ -6,7 +6,6 @@ Prints which gate caught which fault, on data/processed/ and models/NETWORK/ (co
 training are planted in a small network trained for seconds, which is held to the perceptron's gates.
 """
 
-import argparse
 import contextlib
 import io
 import sys
@@ -27,6 +26,7 @@ from pipeline import params
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Subject
 from pipeline.audits.selftest import verdicts
+from pipeline.audits.subject import PROCESSED, load_subject
 from pipeline.data.store import load_split
 from pipeline.models.batches import Digits
 from pipeline.models.export import logits_of
@@ -34,7 +34,6 @@ from pipeline.models.fit import fit
 from pipeline.stage import stage
 from serving.recogniser import Predictions, Recogniser
 
-PROCESSED = Path("data/processed")
 DRAWS = 1000  # resamples for each bound, in place of audit.bootstrap
 BLUR = 1.5  # standard deviation in pixels
 FLIPPED = 0.6  # share of the nines in training that are labelled 4
@@ -213,34 +212,17 @@ def table(found: Sequence[Planted]) -> pd.DataFrame:
     )
 
 
-@stage("faults")
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", nargs="?", default="convnet", help="the name of a folder under models/")
-    name = parser.parse_args(argv).network
+@stage("faults", network="the name of a folder under models/")
+def main(network: str = "convnet") -> None:
     source, seed, gates = params.load("data.source", "audit.seed", "audit.gates")
-    images, labels = load_split(PROCESSED, "test")
-    samples = pd.read_parquet(PROCESSED / "samples.parquet")
-    of = {split: rows.sort_values("row", ignore_index=True) for split, rows in samples.groupby("split")}
-    recogniser = Recogniser(Path("models") / name / "model.onnx")
-    subject = Subject(
-        name=name,
-        source=source,
-        recogniser=recogniser,
-        images=images,
-        labels=labels,
-        samples=of["test"],
-        predictions=recogniser.predict(images.astype(np.float32)),
-        limits=gates[source][name],
-        bootstrap=DRAWS,
-        seed=seed,
-    )
+    subject, samples = load_subject(network, source, gates[source][network], DRAWS, seed)
+    train = samples.query("split == 'train'").sort_values("row")
     quick = replace(subject, name="quick", limits=gates[source]["perceptron"])
     console = Console()
     with console.status("planting faults ..."):
         found = [
             *in_serving(subject),
-            *in_training(quick, *load_split(PROCESSED, "train"), of["train"]["population"].to_numpy()),
+            *in_training(quick, *load_split(PROCESSED, "train"), train["population"].to_numpy()),
         ]
     shown = Table(*table(found).columns, box=box.SIMPLE_HEAD)
     for row in table(found).itertuples(index=False):

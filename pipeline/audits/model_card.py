@@ -1,12 +1,10 @@
 """The model card: what the champion is for and not for, its data, its figures by group, its limits, its lineage."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pipeline.audits import wording
+from pipeline.audits.templates import template
 
 GROUPS = ("digit_recall", "population_gap", "students_error", "abstention_gap", "broken_strokes")
 KINDS = {
@@ -34,17 +32,9 @@ def render(promotion: Mapping[str, Any], run: Mapping[str, Any] | None, gates: S
         run: the champion's run.json; None where there is no champion.
         gates: the champion's, as they stand in audit.json; none where they are not known.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     champion = promotion["champion"]
     found = [view(gate) for gate in gates]
-    return environment.get_template("model_card.md").render(
+    return template("model_card.md").render(
         title=champion["network"] if champion else f"no champion on {promotion['source']}",
         kind=KINDS[run["inputs"]["params"][f"networks.{run['network']}.kind"]] if run else "",
         champion=champion,

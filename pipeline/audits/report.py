@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from pipeline.audits import wording
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section
+from pipeline.audits.templates import template
 
 DPI = 144
 CSS_DPI = 96
@@ -33,15 +33,8 @@ def render(name: str, source: str, version: str, images: int, sections: Sequence
     Args:
         source: what it learnt from; version: of the model's bytes; images: how many the test set holds.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     cards = [card(gate, section) for section in sections for gate in section.gates]
-    return environment.get_template("report.html").render(
+    return template("report.html").render(
         name=name,
         source=source,
         version=version,

@@ -66,6 +66,14 @@ PUBLISHED = {
 """Accuracy on the original MNIST-C, of a plain convolutional network and of the same behind a Hopfield network that
 cleans its input (arXiv 2408.11309, ICPR 2024; from the logs in its repository)."""
 
+ANCHORS = {
+    "corruption_mean": "On the original MNIST-C a plain CNN reads 75.9 % right, and 89.8 % behind a Hopfield denoiser "
+    "(arXiv 2408.11309). Ours are other pictures of the same kind: a rough comparison.",
+    "corruption_worst": "On the original MNIST-C the worst is 14.4 % for a plain CNN (fog) and 44.4 % behind a "
+    "Hopfield denoiser (translate; arXiv 2408.11309).",
+    "canvas": "On affNIST (40 pixels, slanted and turned as well) a CapsNet reads 79 % right and an AffCapsNet 93.2 % "
+    "(arXiv 1911.07968); those see the whole canvas, the service first cuts the digit out.",
+}
 CNN, HOPFIELD = "plain CNN, published", "with Hopfield denoiser, published"
 
 
@@ -186,54 +194,50 @@ def bounds(draws: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def over(subject: Subject) -> str:
-    """What the intervals are taken over."""
-    return "over writers" if subject.has_writers else "over images"
-
-
 def mean_gate(scores: np.ndarray, draws: np.ndarray, subject: Subject) -> Gate:
     """Accuracy over all corruptions; ``scores`` is bool [N, 15], ``draws`` float [draws, 15]."""
-    mean, (low, high) = float(scores.mean()), bounds(draws.mean(axis=1))
-    sentence = (
-        f"Under fifteen MNIST-C-style (re-implemented) corruptions {mean:.2%} of the test images are read right, 95 % "
-        f"interval {low:.2%} to {high:.2%} {over(subject)}; undamaged, {1 - subject.wrong.mean():.2%}."
+    return gate(
+        "corruption_mean",
+        scores,
+        draws.mean(axis=1),
+        subject,
+        "Under fifteen MNIST-C-style (re-implemented) corruptions {share} of the test images are read right, "
+        f"{{interval}}; undamaged, {1 - subject.wrong.mean():.2%}.",
     )
-    anchor = (
-        "On the original MNIST-C a plain CNN reads 75.9 % right, and 89.8 % behind a Hopfield denoiser "
-        "(arXiv 2408.11309). Ours are other pictures of the same kind: a rough comparison."
-    )
-    return Gate("corruption_mean", mean, (low, high), "at least", subject.limits.corruption_mean, sentence, anchor)
 
 
 def worst_gate(scores: np.ndarray, draws: np.ndarray, subject: Subject) -> Gate:
     """Accuracy under the corruption that is read worst; the arguments are those of ``mean_gate``."""
     worst = int(scores.mean(axis=0).argmin())
     name = tuple(CORRUPTIONS)[worst]
-    value, (low, high) = float(scores[:, worst].mean()), bounds(draws[:, worst])
-    sentence = (
-        f"The corruption read worst is {name} ({WHAT[name]}): {value:.2%} right, 95 % interval {low:.2%} to {high:.2%} "
-        f"{over(subject)}."
+    return gate(
+        "corruption_worst",
+        scores[:, worst],
+        draws[:, worst],
+        subject,
+        f"The corruption read worst is {name} ({WHAT[name]}): {{share}} right, {{interval}}.",
     )
-    anchor = (
-        "On the original MNIST-C the worst is 14.4 % for a plain CNN (fog) and 44.4 % behind a Hopfield denoiser "
-        "(translate; arXiv 2408.11309)."
-    )
-    return Gate("corruption_worst", value, (low, high), "at least", subject.limits.corruption_worst, sentence, anchor)
 
 
 def canvas_gate(right: np.ndarray, subject: Subject) -> Gate:
     """Accuracy on larger canvases; ``right`` is bool [N]."""
     draws = resampled_by_population(right[:, None], subject, subject.rng("robustness: canvas interval"))
-    value, (low, high) = float(right.mean()), bounds(weighted(draws, subject))
-    sentence = (
-        f"At any size and place on canvases of {SIDES[0]} to {SIDES[-1]} pixels {value:.2%} of the digits are read "
-        f"right, 95 % interval {low:.2%} to {high:.2%} {over(subject)}."
+    return gate(
+        "canvas",
+        right,
+        weighted(draws, subject),
+        subject,
+        f"At any size and place on canvases of {SIDES[0]} to {SIDES[-1]} pixels {{share}} of the digits are read "
+        "right, {interval}.",
     )
-    anchor = (
-        "On affNIST (40 pixels, slanted and turned as well) a CapsNet reads 79 % right and an AffCapsNet 93.2 % "
-        "(arXiv 1911.07968); those see the whole canvas, the service first cuts the digit out."
-    )
-    return Gate("canvas", value, (low, high), "at least", subject.limits.canvas, sentence, anchor)
+
+
+def gate(name: str, right: np.ndarray, draws: np.ndarray, subject: Subject, sentence: str) -> Gate:
+    """A gate on the share of ``right``, bool, which resampled is ``draws``, float; ``sentence`` has places for both."""
+    share, (low, high) = float(right.mean()), bounds(draws)
+    over = "over writers" if subject.has_writers else "over images"
+    told = sentence.format(share=f"{share:.2%}", interval=f"95 % interval {low:.2%} to {high:.2%} {over}")
+    return Gate(name, share, (low, high), "at least", getattr(subject.limits, name), told, ANCHORS[name])
 
 
 def percent(share: float) -> float:

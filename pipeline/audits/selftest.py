@@ -98,7 +98,10 @@ HOW = (
 
 
 def verdicts(subject: Subject) -> list[Gate]:
-    """The gates that statistics decide, by the functions, and with the draws, of the sections that they stand in."""
+    """The gates that statistics decide, by the functions, and with the draws, of the sections that they stand in.
+
+    An interval that no verdict depends on, and that takes long, is left out: that of the error in calibration.
+    """
     limits, samples, labels, wrong, draws = (
         subject.limits,
         subject.samples,
@@ -118,10 +121,7 @@ def verdicts(subject: Subject) -> list[Gate]:
             confidence,
             wrong,
             calibration.noise_floor(confidence, draws, subject.rng("noise floor")),
-            calibration.hands(subject),
-            subject.rng("ECE"),
             limits.ece_excess,
-            draws,
         ),
     ]
     if not subject.has_writers:

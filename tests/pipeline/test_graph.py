@@ -13,7 +13,7 @@ from pipeline import params
 
 STAGES: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 UNTOLD = {"pipeline/params.py", "pipeline/stage.py", "pipeline/tracking"}
-"""What makes no number: the reading of declared parameters, the wording of errors, the reporting to MLflow."""
+"""What makes no number: the reading of arguments and parameters, the wording of errors, the reporting to MLflow."""
 
 
 def read_by(stage: str) -> set[str]:

@@ -13,6 +13,7 @@ from pipeline.audits.calibration import (
     declined,
     ece,
     ece_excess,
+    ece_spread,
     error_auroc,
     measure,
     noise_floor,
@@ -30,7 +31,8 @@ def samples(rng) -> pd.DataFrame:
 def excess(confidence: np.ndarray, wrong: np.ndarray, rng: np.random.Generator, threshold: float) -> Gate:
     """The gate for images by hands of 20 digits each."""
     floor = noise_floor(confidence, 300, rng)
-    return ece_excess(confidence, wrong, floor, np.arange(len(wrong)) // 20, rng, threshold, 300)
+    spread = ece_spread(confidence, wrong, np.arange(len(wrong)) // 20, 300, rng)
+    return ece_excess(confidence, wrong, floor, threshold, spread)
 
 
 def width(gate: Gate) -> float:
