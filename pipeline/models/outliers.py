@@ -147,5 +147,6 @@ KINDS = (
     strokes,
     polygons,
     polygons,
+    polygons,
     tangles,
 )
