@@ -1,12 +1,21 @@
 """The pictures of an evaluation."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 120})
 BLUE, RED, GREY = "#2563eb", "#dc2626", "#9ca3af"
+COLUMNS = 10  # of a sheet of pictures, if no row has more
+TILE = 0.95  # inches that a picture takes, of which its edge is this share; above it is room for a caption
+EDGE = 0.92
+ROOM = 0.22
+MARGIN = 1.6  # for the names of rows, in tiles
 
 
 def confusion(counts: np.ndarray, title: str) -> Figure:
@@ -58,18 +67,41 @@ def misclassified(images: np.ndarray, labels: np.ndarray, answers: np.ndarray, c
         images: uint8 [N, 28, 28] of the errors alone; labels, answers and confidence, [N] each, go with them.
     """
     shown = np.argsort(-confidence, kind="stable")[:60]
-    columns = 10
-    rows = max(-(-len(shown) // columns), 1)
-    figure = Figure(figsize=(columns * 0.95, rows * 1.25 + 0.5), layout="constrained")
-    figure.suptitle(
-        f"{len(shown)} of {len(images)} errors, the surest first: label → answer (confidence)"
-        if len(images)
-        else "no errors"
-    )
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid:
-        axes.axis("off")
-    for axes, index in zip(grid, shown, strict=False):
-        axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
-        axes.set_title(f"{labels[index]} → {answers[index]}  ({confidence[index]:.2f})", size=7, color=RED)
+    tiles = [
+        Tile(images[index], f"{labels[index]} → {answers[index]}  ({confidence[index]:.2f})", RED) for index in shown
+    ]
+    title = f"{len(shown)} of {len(images)} errors, the surest first: label → answer (confidence)"
+    rows = [tiles[start : start + COLUMNS] for start in range(0, len(tiles), COLUMNS)]
+    return sheet(rows, title if tiles else "no errors")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a sheet, [H, W] in 0..255; its caption is in a colour, and its frame too where it is marked."""
+
+    picture: np.ndarray
+    caption: str = ""
+    colour: str = "black"
+    marked: bool = False
+
+
+def sheet(rows: Sequence[Sequence[Tile]], title: str = "", names: Sequence[str] = ()) -> Figure:
+    """Draw rows of pictures, each row with a name where there are names.
+
+    All in one pair of axes: a hundred pairs take seconds to lay out.
+    """
+    columns, height = max([COLUMNS, *map(len, rows)]), 1 + ROOM
+    margin, depth = MARGIN if names else 0, height * max(len(rows), 1)
+    figure = Figure(figsize=(TILE * (columns + margin), TILE * (depth + 0.4 * bool(title))), layout="constrained")
+    axes = figure.subplots()
+    for top, row in zip(np.arange(len(rows)) * height + ROOM, rows, strict=True):
+        for left, tile in enumerate(row):
+            axes.imshow(tile.picture, cmap="gray_r", vmin=0, vmax=255, extent=(left, left + EDGE, top + EDGE, top))
+            colour, line = (tile.colour, 2.0) if tile.marked else (GREY, 0.5)
+            axes.add_patch(Rectangle((left, top), EDGE, EDGE, fill=False, edgecolor=colour, linewidth=line))
+            axes.text(left + EDGE / 2, top - 0.04, tile.caption, color=tile.colour, size=7, ha="center")
+    for place, name in enumerate(names):
+        axes.text(-0.08, place * height + ROOM + EDGE / 2, name, ha="right", va="center")
+    axes.set(xlim=(-margin - 0.02, columns), ylim=(depth, 0), title=title)
+    axes.axis("off")
     return figure

@@ -12,7 +12,7 @@ from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled_error
 from pipeline.audits.section import Section, Subject
-from pipeline.plots import BLUE, GREY, RED
+from pipeline.plots import BLUE, GREY, RED, Tile, sheet
 from serving.recogniser import Predictions, Recogniser
 
 COUNT = 1000
@@ -206,19 +206,18 @@ def draw_doubts(trials: dict[str, Trial], digits: np.ndarray) -> Figure:
 
 def draw_examples(trials: dict[str, Trial]) -> Figure:
     """Some of each set: the first ones, and the least doubted ones at the right."""
-    figure = Figure(figsize=(11, 0.95 * len(trials)), layout="constrained")
-    grid = figure.subplots(len(trials), SHOWN, squeeze=False)
-    for line, (name, trial) in zip(grid, trials.items(), strict=True):
-        least = np.argsort(trial.doubt, kind="stable")
-        half = SHOWN // 2
-        for axes, row in zip(line, [*range(half), *least[:half][::-1]], strict=True):
-            axes.imshow(trial.pictures[row], cmap="gray_r", vmin=0, vmax=255)
-            reason, confidence = trial.answers.reason[row], trial.answers.confidence[row]
-            said = reason.replace("_", " ") if reason else f"{trial.answers.digit[row]} ({confidence:.2f})"
-            colour = "black" if reason else RED if confidence > SURE else "#b45309"
-            axes.set_title(said, size=7, color=colour, pad=2)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(True)
-            axes.spines[:].set_color(GREY)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", size=8)
-    return figure
+    half = SHOWN // 2
+    return sheet(
+        [
+            [tile(trial, row) for row in [*range(half), *np.argsort(trial.doubt, kind="stable")[:half][::-1]]]
+            for trial in trials.values()
+        ],
+        names=list(trials),
+    )
+
+
+def tile(trial: Trial, row: int) -> Tile:
+    """One picture with the answer: red if it is sure, black if it declines."""
+    reason, confidence = trial.answers.reason[row], trial.answers.confidence[row]
+    said = reason.replace("_", " ") if reason else f"{trial.answers.digit[row]} ({confidence:.2f})"
+    return Tile(trial.pictures[row], said, "black" if reason else RED if confidence > SURE else "#b45309")

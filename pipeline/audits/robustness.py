@@ -1,6 +1,6 @@
 """How a network stands pictures that are damaged, redrawn or displaced: the audit's section "robustness"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.canvas import SIDES, place
@@ -16,7 +15,7 @@ from pipeline.audits.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.gates import Gate
 from pipeline.audits.morphology import PERTURBATIONS, perturb, strokes
 from pipeline.audits.section import Section, Subject
-from pipeline.plots import BLUE, GREY, RED
+from pipeline.plots import BLUE, GREY, RED, Tile, sheet
 
 CURVE_IMAGES = 2000
 MORPHOLOGY_IMAGES = 1000
@@ -437,28 +436,19 @@ def bars(accuracy: np.ndarray, interval: np.ndarray, subject: Subject) -> Figure
 
 def gallery(subject: Subject, trials: Mapping[str, Trial], which: slice) -> Figure:
     """Draw a row for each corruption: the pictures that its trial holds at ``which``, the misread ones in red."""
-    figure = Figure(figsize=(8.5, 0.9 * len(trials)), layout=ConstrainedLayoutEngine(h_pad=0.01, w_pad=0.01))
-    grid = figure.subplots(len(trials), EXAMPLES, squeeze=False)
-    for line, (name, trial) in zip(grid, trials.items(), strict=True):
-        rows = trial.places[which]
-        fill(line, trial.shown[which], subject.labels[rows], trial.digit[rows])
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", size=9)
-    return figure
-
-
-def fill(line: Sequence[Any], pictures: np.ndarray, labels: np.ndarray, answers: np.ndarray) -> None:
-    """Draw ``pictures``, uint8 [E, 28, 28], in a line of axes, the misread ones framed in red with label and answer."""
-    for axes in line:
-        axes.set(xticks=[], yticks=[], box_aspect=1)
-        axes.set_xlabel(" ", size=7, color=RED, labelpad=2)  # so that every line has the same height
-        axes.spines[:].set_visible(False)
-    for axes, picture, label, answer in zip(line, pictures, labels, answers, strict=False):
-        axes.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
-        axes.spines[:].set_visible(True)
-        axes.spines[:].set(color=GREY, linewidth=0.5)
-        if label != answer:
-            axes.spines[:].set(color=RED, linewidth=2)
-            axes.set_xlabel(f"{label} → {answer}")
+    rows = [
+        [
+            Tile(picture, f"{label} → {answer}", RED, marked=True) if label != answer else Tile(picture)
+            for picture, label, answer in zip(
+                trial.shown[which],
+                subject.labels[trial.places[which]],
+                trial.digit[trial.places[which]],
+                strict=True,
+            )
+        ]
+        for trial in trials.values()
+    ]
+    return sheet(rows, names=list(trials))
 
 
 def curve_figure(curves: pd.DataFrame) -> Figure:

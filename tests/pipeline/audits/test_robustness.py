@@ -181,7 +181,7 @@ def test_misread_examples_are_framed_in_red_with_label_and_answer():
     examples = first_of_each_digit(one)
     trials = {"stripe": attempt(one, "stripe", examples)}
     figure = robustness.gallery(one, trials, slice(10))
-    texts = [axes.get_xlabel().strip() for axes in figure.axes]
+    texts = [text.get_text() for text in figure.axes[0].texts][: len(examples)]
     expected = [
         f"{label} → {answer}" if label != answer else ""
         for label, answer in zip(one.labels[examples], trials["stripe"].digit[examples], strict=True)
