@@ -27,7 +27,6 @@ BROKEN_RATIO = 5  # broken strokes were misread five to six times as often as ot
 FAIR_LEVEL = 0.75  # of the error that the gate allows: 30 errors in 10,000 where it allows 40
 LEVELS = (0.5, FAIR_LEVEL, 1.0, 1.5)
 RATIOS = (1.0, 1.5, 2.0, 3.0)
-ABSTENTION_LEVEL = 2 / 3  # of the abstentions that the gate allows: 1 % where coverage must reach 98.5 %
 
 FAIR_CANDIDATES = 200
 CANDIDATES = 400  # in each cell of the power table
@@ -182,11 +181,12 @@ def simulate(
 def sureness(subject: Subject, rates: dict[str, float]) -> dict[str, Sureness]:
     """The network's own confidences, made to err as often as ``rates`` says in each population.
 
-    All odds of error are multiplied by one factor for each population; the least sure images of both are declined.
+    All odds of error are multiplied by one factor for each population; as many images are declined as by the network,
+    the least sure ones of both.
     """
     doubt = np.clip(1 - subject.predictions.confidence.astype(np.float64), 1e-9, 1 - 1e-9)
     doubts = {name: scaled(doubt, rate) for name, rate in rates.items()}
-    declined = ABSTENTION_LEVEL * (1 - subject.limits.coverage)
+    declined = subject.predictions.abstained.mean()
     limit = float(np.quantile(np.concatenate(list(doubts.values())), 1 - declined))
     return {name: Sureness(doubt, limit) for name, doubt in doubts.items()}
 
@@ -365,12 +365,12 @@ def answers_sentence(subject: Subject) -> str:
     groups = members(subject)
     errors = sum(len(rows) * level[name] for name, rows in groups.items())
     left = sum(len(rows) * level[name] * (1 - sure[name].declines(wrong=True)) for name, rows in groups.items())
-    declined = ABSTENTION_LEVEL * (1 - subject.limits.coverage)
+    declined = float(subject.predictions.abstained.mean())
     true = left / (len(subject.labels) * (1 - declined))
     return (
-        f"Such a network, as sure of its images as this one and perfectly calibrated, that declines the {declined:.1%} "
-        f"it is least sure of, withholds {errors - left:.1f} of its {errors:g} errors: {true:.3%} of its answers are "
-        f"wrong in truth, where the gate allows {subject.limits.answered_error:.3%}."
+        f"Such a network, as sure of its images as this one and perfectly calibrated, that declines as many "
+        f"({declined:.2%}, those it is least sure of), withholds {errors - left:.1f} of its {errors:g} errors: "
+        f"{true:.3%} of its answers are wrong in truth, where the gate allows {subject.limits.answered_error:.3%}."
     )
 
 

@@ -1,7 +1,7 @@
 """Pictures that are no digit, made of digits and at random, for outlier exposure (Hendrycks, Mazeika, Dietterich 2019).
 
-Noise, straight-sided shapes, tangled lines and two digits at once the audit has too, drawn otherwise; its letters,
-patterns, permuted pixels and fooling images have no like here: what a network learns has to carry over to them.
+Noise, straight-sided shapes, crosses, tangled lines and two digits at once the audit has too, drawn otherwise; its
+letters, patterns, permuted pixels and fooling images have no like here: what is learnt has to carry over to them.
 """
 
 import math
@@ -90,19 +90,32 @@ def strokes(digits: Tensor, generator: Generator) -> Tensor:
 
 
 def polygons(digits: Tensor, generator: Generator) -> Tensor:
-    """Triangles and quadrangles, drawn as outlines or filled."""
+    """Triangles and quadrangles, regular or not, drawn as outlines or filled."""
     picture = digits[0]
     sides = 3 + (uniform(picture, 0, 1, generator) < 0.6).flatten(1)
     number = torch.arange(4, device=picture.device).minimum(sides - 1)
     wobble = torch.rand(len(picture), 4, 2, generator=generator, device=picture.device).gather(
         1, number.unsqueeze(2).expand(-1, -1, 2)
     )
+    wobble = wobble * uniform(picture, 0, 1, generator).flatten(1).unsqueeze(2)
     turn = uniform(picture, 0, 2 * math.pi, generator).flatten(1)
-    angles = turn + 2 * math.pi * (number + 0.5 * (wobble[..., 0] - 0.5)) / sides
-    radii = uniform(picture, 7, 14, generator).flatten(1) * (1 - 0.35 * wobble[..., 1])
+    angles = turn + 2 * math.pi * (number + 0.5 * wobble[..., 0]) / sides
+    radii = uniform(picture, 5, 14, generator).flatten(1) * (1 - 0.35 * wobble[..., 1])
     corners = torch.stack([angles.cos(), angles.sin()], 2) * radii.unsqueeze(2)
     ink, inside = outline(picture, corners, generator)
-    return torch.where(uniform(picture, 0, 1, generator) < 0.25, ink.maximum(inside), ink)
+    return torch.where(uniform(picture, 0, 1, generator) < 0.4, ink.maximum(inside), ink)
+
+
+def crosses(digits: Tensor, generator: Generator) -> Tensor:
+    """Two bars across each other near the middle."""
+    picture = digits[0]
+    turn = uniform(picture, 0, math.pi, generator).flatten(1)
+    bars = []
+    for angle in (turn, turn + math.pi / 2 + uniform(picture, -0.3, 0.3, generator).flatten(1)):
+        half = uniform(picture, 5, 12, generator).flatten(1) * torch.cat([angle.cos(), angle.sin()], 1)
+        middle = torch.cat([uniform(picture, -2, 2, generator).flatten(1) for _ in range(2)], 1)
+        bars.append(outline(picture, torch.stack([middle - half, middle + half], 1), generator)[0])
+    return bars[0].maximum(bars[1])
 
 
 def outline(picture: Tensor, corners: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -148,5 +161,6 @@ KINDS = (
     polygons,
     polygons,
     polygons,
+    crosses,
     tangles,
 )
