@@ -106,11 +106,15 @@ class MLP(Modern):
 class ConvNet(Modern):
     kind: Literal["convnet"]
     width: PositiveInt
+    turn: float
+    """degrees by which images are turned before they are read, in evaluation"""
     channel_dropout: Share
     degraded: Share
     """of each batch, degraded by noise, blur and the like"""
     polish: Share
     """of the epochs, at the end, in which digits are warped by half and not degraded"""
+    spared: Share
+    """of the employees' digits, left out of each epoch, others each time: the students' are harder to read"""
     outliers: Share
     """pictures that are no digit, added to each batch, as a share of its size"""
 

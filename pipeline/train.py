@@ -15,12 +15,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import torch
 from pytorch_lightning.utilities import rank_zero_only
 from safetensors.torch import save_file
 from torch import nn
 
 from pipeline import params
-from pipeline.data.store import load_split
+from pipeline.data.store import load_employees, load_split
 from pipeline.models import novelty
 from pipeline.models.batches import Digits
 from pipeline.models.calibrate import calibrate
@@ -42,13 +43,14 @@ def main(network: str) -> None:
     source, dials, calibration, config = params.load("data.source", "train", "calibration", f"networks.{network}")
 
     train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
+    employees = torch.from_numpy(load_employees(PROCESSED, "train")).long()
     read = inputs(f"train@{network}")
     checkpoints = RESUME / read.key
 
     started = time.perf_counter()
     with ExitStack() as stack:
         logger = tracked(stack, network, source, read)
-        data = Digits(train, val, config, dials.seed)
+        data = Digits(train, val, config, dials.seed, employees)
         fitted = fit(config, data, dials.trainer, dials.seed, checkpoints, logger)
         if fitted is None:
             sys.exit()

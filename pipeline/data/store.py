@@ -25,16 +25,23 @@ COLUMNS = {
     "components": "int32",
 }
 """Of samples.parquet. ``row`` counts in the split's arrays, ``source_row`` in the file that the image is from."""
+REMEDY = "Make it again: python -m pipeline.preprocess"
 
 
 def save(folder: Path, arrays: Mapping[str, tuple[np.ndarray, np.ndarray]], samples: pd.DataFrame) -> None:
-    """Write ``arrays``, (images uint8 [N, 28, 28], labels uint8 [N]) by split, and ``samples`` to a new ``folder``."""
+    """Write ``arrays``, (images uint8 [N, 28, 28], labels uint8 [N]) by split, and ``samples`` to a new ``folder``.
+
+    Each split has the rows of its employees' digits beside them, so that training need not open the table, which has
+    the test set's too.
+    """
     table = samples[list(COLUMNS)].astype(COLUMNS)
     with replacing(folder) as new:
         for split, (images, labels) in arrays.items():
             (new / split).mkdir()
             np.save(new / split / "images.npy", images, allow_pickle=False)
             np.save(new / split / "labels.npy", labels, allow_pickle=False)
+            by_employees = (table["split"] == split) & (table["population"] == "employees").fillna(False)
+            np.save(new / split / "employees.npy", np.sort(table["row"][by_employees]), allow_pickle=False)
         table.to_parquet(new / "samples.parquet", index=False)
 
 
@@ -44,16 +51,29 @@ def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DataError: the split's files are missing or damaged, or do not match.
     """
-    remedy = "Make it again: python -m pipeline.preprocess"
     where = folder / split
-    try:
-        images, labels = (np.load(where / f"{name}.npy", allow_pickle=False) for name in ("images", "labels"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{where} cannot be read: {error}. {remedy}") from error
+    images, labels = (_read(where / f"{name}.npy") for name in ("images", "labels"))
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
-        raise DataError(f"{where / 'images.npy'} holds {images.dtype} {images.shape}, not uint8 (N, 28, 28). {remedy}")
+        raise DataError(f"{where / 'images.npy'} holds {images.dtype} {images.shape}, not uint8 (N, 28, 28). {REMEDY}")
     if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
         raise DataError(
-            f"{where / 'labels.npy'} holds {labels.dtype} {labels.shape}, not uint8 ({len(images)},). {remedy}"
+            f"{where / 'labels.npy'} holds {labels.dtype} {labels.shape}, not uint8 ({len(images)},). {REMEDY}"
         )
     return images, labels
+
+
+def load_employees(folder: Path, split: str) -> np.ndarray:
+    """Return the rows, int32 [M], of a split's images that employees wrote; none where the source does not say.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    return _read(folder / split / "employees.npy")
+
+
+def _read(file: Path) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(file, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {error}. {REMEDY}") from error
+    return array

@@ -18,6 +18,7 @@ from pipeline.params import Augment, ConvNet, Network, Perceptron
 VALIDATION_BATCH = 1000
 NO_DIGIT = -1
 """The label of an outlier."""
+NONE = torch.arange(0)
 POLISH_WARP = 0.5
 """The size of the last epochs' warps, as a share of that of the others."""
 
@@ -26,12 +27,26 @@ class ShuffledBatches(Sampler[Tensor]):
     """Index batches of one epoch, shuffled; each of ``world`` processes draws its share of every batch.
 
     The last batch is dropped if it is short, since batch norm wants batches of one size.
+
+    Args:
+        spared: share of the images at ``dispensable``, int64 [M], that an epoch leaves out, others each time.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int, rank: int, world: int) -> None:
-        if count < batch_size:
-            raise ValueError(f"{count} training images do not fill a batch of {batch_size}; lower batch_size")
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        seed: int,
+        rank: int,
+        world: int,
+        spared: float = 0.0,
+        dispensable: Tensor = NONE,
+    ) -> None:
+        self.shown = count - int(spared * len(dispensable))
+        if self.shown < batch_size:
+            raise ValueError(f"{self.shown} training images do not fill a batch of {batch_size}; lower batch_size")
         self.count, self.batch_size, self.seed, self.rank, self.world = count, batch_size, seed, rank, world
+        self.dispensable = dispensable
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -39,10 +54,13 @@ class ShuffledBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.count // self.batch_size
+        return self.shown // self.batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = torch.randperm(self.count, generator=torch.Generator().manual_seed(mix(self.seed, self.epoch)))
+        generator = torch.Generator().manual_seed(mix(self.seed, self.epoch))
+        order = torch.randperm(self.count, generator=generator)
+        chosen = torch.randperm(len(self.dispensable), generator=generator)[: self.count - self.shown]
+        order = order[~torch.isin(order, self.dispensable[chosen])]
         for batch in order.split(self.batch_size)[: len(self)]:
             yield batch[self.rank :: self.world]
 
@@ -60,6 +78,7 @@ class Digits(LightningDataModule):
     Args:
         train, val: images uint8 [N, 28, 28] and labels uint8 [N].
         config: of the network that they are for, which says how its batches are made.
+        dispensable: rows of training images, int64 [M], of which the ConvNet's epochs may leave out a share.
     """
 
     def __init__(
@@ -68,18 +87,25 @@ class Digits(LightningDataModule):
         val: tuple[np.ndarray, np.ndarray],
         config: Network,
         seed: int,
+        dispensable: Tensor = NONE,
     ) -> None:
         super().__init__()
         self.train, self.val = (
             TensorBatches(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
             for images, labels in (train, val)
         )
-        self.config, self.seed = config, seed
+        self.config, self.seed, self.dispensable = config, seed, dispensable
 
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
         sampler = ShuffledBatches(
-            len(self.train), self.config.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size
+            len(self.train),
+            self.config.batch_size,
+            self.seed,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+            self.config.spared if isinstance(self.config, ConvNet) else 0.0,
+            self.dispensable,
         )
         # A loader draws a number as it starts: from the global generator, that would move dropout.
         return DataLoader(self.train, sampler=sampler, batch_size=None, generator=torch.Generator())

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import update_bn
 
 from pipeline.models.batches import Digits
 from pipeline.models.classifier import Classifier
+from pipeline.models.networks import Turned
 from pipeline.params import ConvNet, Network, Perceptron
 from pipeline.params import Trainer as TrainerDials
 
@@ -106,13 +107,15 @@ def fit(
 
 
 def settle(network: nn.Module, data: Digits, seed: int) -> None:
-    """Take batch norm's statistics anew from training digits as they are, since such are what will be served.
+    """Take batch norm's statistics anew from training digits that are seen as those that are served will be.
 
     Those of training are of warped and degraded digits and of pictures that are none (Wu and Johnson 2021, "Rethinking
     'Batch' in BatchNorm", arXiv 2105.07576, section 5).
     """
     torch.manual_seed(seed)
-    update_bn(data.unwarped(SETTLED), network)
+    view: Turned | nn.Identity = network.get_submodule("view")  # type: ignore[assignment]
+    seen = view.turned if isinstance(view, Turned) else view
+    update_bn((seen(batch) for batch in data.unwarped(SETTLED)), network)
 
 
 def exponential(decay: float) -> Any:

@@ -30,7 +30,7 @@ def look(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     hidden = images
     for stage in stages:
         hidden = stage(hidden)
-        if hidden.ndim == 4:
+        if isinstance(stage, nn.Sequential):
             maps.append(F.avg_pool2d(hidden, -(-hidden.shape[2] // CELLS)).flatten(1))
     return head(hidden), torch.cat(maps or [hidden], 1).sqrt()
 

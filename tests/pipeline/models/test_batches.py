@@ -31,6 +31,19 @@ def test_processes_share_each_batch():
     assert [sorted(a + b) for a, b in zip(first, second, strict=True)] == [sorted(batch) for batch in whole]
 
 
+def test_an_epoch_spares_a_share_of_the_dispensable_images_others_each_time():
+    dispensable = torch.arange(10, 50)
+    sampler = ShuffledBatches(100, 10, 0, 0, 1, spared=0.25, dispensable=dispensable)
+    left_out = []
+    for number in range(2):
+        sampler.set_epoch(number)
+        left_out.append(set(range(100)) - set(chain.from_iterable(batch.tolist() for batch in sampler)))
+    assert len(sampler) == 9
+    assert [len(rows) for rows in left_out] == [10, 10]
+    assert left_out[0] != left_out[1]
+    assert left_out[0] | left_out[1] <= set(dispensable.tolist())
+
+
 def test_too_few_images_for_a_batch_are_refused():
     with pytest.raises(ValueError, match="9 training images do not fill a batch of 10; lower batch_size"):
         ShuffledBatches(9, 10, 0, 0, 1)

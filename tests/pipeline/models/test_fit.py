@@ -118,7 +118,8 @@ def test_the_state_returned_is_the_best_on_validation(tmp_path):
 def test_batch_norm_goes_by_digits_as_they_are(tmp_path):
     network, _ = train("convnet", tmp_path)
     convolution, norm = network.stage1[0], network.stage1[1]
-    (images,) = digits(config("convnet")).unwarped(1000)
+    (unwarped,) = digits(config("convnet")).unwarped(1000)
+    images = network.view(unwarped)
     torch.testing.assert_close(norm.running_mean, convolution(images).mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 
