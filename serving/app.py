@@ -1,4 +1,4 @@
-"""The HTTP routes: POST /predict, POST /predict_pixels, GET /model and the page at GET /."""
+"""The HTTP routes: POST /predict, POST /predict_pixels, GET /model, GET /readyz and the page at GET /."""
 
 import asyncio
 import gc
@@ -13,11 +13,14 @@ from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import images, schema
+from serving import images, openapi, schema, startup
+from serving.drain import Drain
 from serving.errors import ApiError
+from serving.limits import Line
+from serving.metrics import Metrics
 from serving.recogniser import SIDE, Predictions, Recogniser
 
 PAGE = Path(__file__).parent / "page" / "index.html"
@@ -29,6 +32,7 @@ PAGE_HEADERS = {
 }
 IN_LOOP = 8  # up to this many images are cheaper to answer at once than to hand to a thread
 DECODERS = 2  # images decoded at the same time, which bounds their memory
+BLANK = np.zeros((1, SIDE, SIDE), np.float32)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -38,18 +42,21 @@ def create_app(model: Path) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        recogniser = Recogniser(model)
-        recogniser.predict(np.zeros((1, SIDE, SIDE), np.float32))
+        recogniser = startup.verified(model)
+        recogniser.predict(BLANK)
         app.state.recogniser = recogniser
+        app.state.metrics.model(recogniser)
         app.state.page = PAGE.read_text(encoding="utf-8")
-        app.state.decoders = asyncio.Semaphore(DECODERS)
+        app.state.decoders = Line(DECODERS)
         gc.collect()
         gc.freeze()
         yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", page, methods=["GET"]),
+            Route("/readyz", ready, methods=["GET"]),
+            Route("/docs.json", docs, methods=["GET"]),
             Route("/model", model_info, methods=["GET"]),
             Route("/predict", predict, methods=["POST"]),
             Route("/predict_pixels", predict_pixels, methods=["POST"]),
@@ -57,6 +64,9 @@ def create_app(model: Path) -> Starlette:
         exception_handlers={ApiError: _note_error},
         lifespan=lifespan,
     )
+    app.state.drain = Drain()
+    app.state.metrics = Metrics()
+    return app
 
 
 async def _note_error(request: Request, error: Exception) -> Response:
@@ -69,6 +79,20 @@ async def _note_error(request: Request, error: Exception) -> Response:
 async def page(request: Request) -> Response:
     """GET /: a page to draw on."""
     return HTMLResponse(request.app.state.page, headers=PAGE_HEADERS)
+
+
+async def ready(request: Request) -> Response:
+    """GET /readyz: whether the service can answer now."""
+    state = request.app.state
+    if state.drain.begun or state.decoders.full:
+        raise ApiError.of_status(503)
+    state.recogniser.predict(BLANK)
+    return PlainTextResponse("\n")
+
+
+async def docs(request: Request) -> Response:
+    """GET /docs.json: the OpenAPI document, where BentoML has its own."""
+    return JSONResponse(openapi.document())
 
 
 async def model_info(request: Request) -> Response:
@@ -106,10 +130,15 @@ async def predict_pixels(request: Request) -> Response:
 
 
 async def _predict(request: Request, pixels: NDArray[np.float32]) -> Predictions:
-    recogniser: Recogniser = request.app.state.recogniser
+    state = request.app.state
+    recogniser: Recogniser = state.recogniser
     if len(pixels) <= IN_LOOP:
-        return recogniser.predict(pixels)
-    return await asyncio.to_thread(recogniser.predict, pixels)
+        predictions = recogniser.predict(pixels)
+    else:
+        async with state.decoders:
+            predictions = await asyncio.to_thread(recogniser.predict, pixels)
+    state.metrics.predictions(predictions)
+    return predictions
 
 
 async def _image_bytes(request: Request) -> bytes:

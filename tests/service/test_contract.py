@@ -131,7 +131,7 @@ def test_an_unknown_path_is_404(client, path):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/predict"), ("PUT", "/predict_pixels"), ("DELETE", "/predict"), ("OPTIONS", "/predict"), ("BREW", "/")]
+    [("GET", "/predict"), ("PUT", "/predict_pixels"), ("DELETE", "/predict"), ("OPTIONS", "/predict"), ("TRACE", "/")]
     + [("POST", path) for path in ("/", "/model", "/livez", "/metrics")],
 )
 def test_a_wrong_method_is_405_and_says_which_is_right(client, method, path):
