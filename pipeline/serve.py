@@ -18,6 +18,8 @@ from pathlib import Path
 
 import httpx
 
+from serving.keys import Keys, KeysError
+
 BENTO = Path("dist/bento")
 STATE = Path(".bentoml")  # BentoML's own state stays inside the project
 START_S = 60.0
@@ -104,18 +106,23 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def check(bento: Path, host: str, port: int) -> str:
-    """The IP address to listen on. Raises ServeError if there is no Bento, or nobody can listen there."""
+    """The IP address to listen on. Raises ServeError if there is no Bento, or nobody can or should listen there."""
     if not (bento / "bento.yaml").is_file():
         raise ServeError(f"there is no Bento in {bento}: make it with `make run` first")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.create_server((host, port), family=family):
-            return str(address[0])
+            found = str(address[0])
     except OSError as error:
         raise ServeError(
             f"cannot listen on {host}:{port}: {error.strerror}. Choose another place with HOST and PORT,"
             f" as in `PORT={port + 1} make serve`"
         ) from error
+    try:
+        Keys.from_environment().check_exposure(found)
+    except KeysError as error:
+        raise ServeError(str(error)) from error
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -43,5 +43,6 @@ class Inkwell:
 
     @bentoml.on_deployment
     @staticmethod
-    def check() -> None:
+    def before_start() -> None:
         startup.check(MODEL)
+        startup.watch_closely()
