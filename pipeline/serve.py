@@ -5,25 +5,25 @@ HOST=0.0.0.0 PORT=8080 python -m pipeline.serve
 """
 
 import argparse
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 
 from serving.keys import Keys, KeysError
 
 BENTO = Path("dist/bento")
 STATE = Path(".bentoml")  # BentoML's own state stays inside the project
 START_S = 60.0
-STOP_S = 10.0
+STOP_S = 15.0
 
 
 class ServeError(Exception):
@@ -43,7 +43,7 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve `bento` on a free port while the context lasts, and give its URL once it is ready to answer.
 
@@ -68,7 +68,7 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
             _await_ready(process, url, log)
             yield url
         finally:
-            _stop(process)
+            stop(process)
 
 
 def free_port(host: str) -> int:
@@ -91,17 +91,18 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise ServeError(f"the service {state}; it wrote:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop the server and the workers it started, which share its process group."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop the server; its workers, which it stops itself, are killed if they outlive it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            continue
+            process.kill()
+        for worker in workers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()
     process.wait()
 
 

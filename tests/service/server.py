@@ -1,8 +1,6 @@
 """A service of a test's own: its process, its environment and what it wrote."""
 
 import http.client
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -71,9 +69,7 @@ def start(bento: Path, home: Path, host: str = "127.0.0.1", **environ: str) -> I
     try:
         yield Server(process, "127.0.0.1" if host == "0.0.0.0" else host, port, log)
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        serve.stop(process)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from serving.images import normalise
+from serving.openapi import document
 from serving.recogniser import Recogniser
 from serving.schema import MAX_BATCH
 from tests import toy_model
@@ -32,6 +33,10 @@ def error_of(response, status, code):
     assert set(body["error"]) == {"code", "message"}
     assert body["error"]["code"] == code
     assert body["request_id"] == response.headers["x-request-id"]
+    operation = document()["paths"].get(response.request.url.path, {}).get(response.request.method.lower())
+    if operation:
+        documented = operation["responses"][str(status)]["content"]["application/json"]["examples"]
+        assert code in documented, f"{code} is not in the OpenAPI document"
     return body["error"]["message"]
 
 
