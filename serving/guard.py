@@ -1,8 +1,8 @@
 """The guard: the outermost layer, before anything of BentoML's.
 
-It gives each request an id, asks for a key, sends what is not a path of the service away, reads the body up to a limit
-(a body sent in chunks is counted, not believed) and within a deadline, waits for the answer no longer than another
-one, writes every error in the one shape, whoever raised it, and notes what happened.
+It gives each request an id, asks for a key, sends what is not a path of the service away, reads the body within a
+deadline, waits for the answer no longer than another one, writes every error in the one shape, whoever raised it, and
+notes what happened.
 
 The service's own routes are called directly: BentoML's middlewares, which cost more than an answer does, stand before
 the probes and the metrics alone.
@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.bodies import Bodies, Body, ClientGoneError
 from serving.drain import Drain
 from serving.errors import ApiError
 from serving.keys import Keys
@@ -25,14 +26,9 @@ from serving.reply import Reply
 
 PROBES = ("/livez", "/readyz", "/healthz")
 BENTOMLS = ("/livez", "/healthz", "/metrics")
-MAX_BODY_BYTES = 10_000_000
 BODY_DEADLINE_S = 20.0
 ANSWER_DEADLINE_S = 2.0
 CHALLENGE = (b"www-authenticate", b'Basic realm="Inkwell: any name, and a key as the password", charset="UTF-8"')
-
-
-class ClientGoneError(Exception):
-    """The client hung up before its request was complete."""
 
 
 class Guard:
@@ -42,6 +38,7 @@ class Guard:
         self.app = app
         self.bentoml = bentoml
         self.keys = keys
+        self.bodies = Bodies()
         self.drain: Drain = app.state.drain
         self.metrics: Metrics = app.state.metrics
         routes = [route for route in app.routes if isinstance(route, Route | Mount)]
@@ -61,7 +58,8 @@ class Guard:
         reply = Reply(scope, send, request_id, leave=self.drain.begun)
         endpoint = self._endpoint(scope["path"])
         try:
-            await self._answer(endpoint, scope, receive, reply)
+            with self.bodies.hold() as body:
+                await self._answer(endpoint, scope, receive, reply, body)
         except ClientGoneError:
             pass
         except Exception:
@@ -77,27 +75,26 @@ class Guard:
             return path
         return next((route.path for route in self._patterns if route.path_regex.match(path)), None)
 
-    async def _answer(self, endpoint: str | None, scope: Scope, receive: Receive, reply: Reply) -> None:
+    async def _answer(self, endpoint: str | None, scope: Scope, receive: Receive, reply: Reply, body: Body) -> None:
         arrived_at = (scope.get("server") or (None,))[0]
         if endpoint not in PROBES and not self.keys.admit(_header(scope, b"authorization"), arrived_at):
             await reply.refuse(ApiError.of_status(401), receive, CHALLENGE)
             return
-        body = None
         try:
             async with asyncio.timeout(BODY_DEADLINE_S) as deadline:
-                body = await _read(scope, receive)
+                content = await body.read(scope, receive)
                 deadline.reschedule(asyncio.get_running_loop().time() + ANSWER_DEADLINE_S)
                 if endpoint is None:
                     raise ApiError.of_status(404)
-                await self._paths[endpoint](scope, _replay(body), reply.send)
+                await self._paths[endpoint](scope, _replay(content), reply.send)
         except TimeoutError:
-            if body is None:
+            if body.content is None:
                 message = f"The body did not arrive within {BODY_DEADLINE_S:.0f} seconds."
                 await reply.refuse(ApiError(408, "body_too_slow", message), receive)
             elif not reply.status:
                 await reply.error(ApiError.of_status(503))
         except ApiError as error:
-            if body is None:
+            if body.content is None:
                 await reply.refuse(error, receive)
             else:
                 await reply.error(error)
@@ -129,23 +126,3 @@ def _replay(body: bytes) -> Receive:
         return unread.pop() if unread else await asyncio.Future()
 
     return receive
-
-
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    """The request's whole body. Raises ApiError 413 as soon as it is known to be too large."""
-    too_large = ApiError(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
-    if int(_header(scope, b"content-length") or 0) > MAX_BODY_BYTES:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > MAX_BODY_BYTES:
-            raise too_large
-        more = message.get("more_body", False)
-    return b"".join(chunks)

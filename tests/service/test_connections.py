@@ -63,7 +63,7 @@ def test_who_says_nothing_or_not_enough_is_hung_up_on(server):
 
 
 def test_beyond_so_many_connections_the_next_is_told_to_come_back(server):
-    opened = []
+    opened: list[socket.socket] = []
     try:
         while len(opened) <= MAX_CONNECTIONS + 20:
             opened.append(server.connect())

@@ -5,6 +5,7 @@ import sys
 
 import jsonschema_rs
 import pytest
+from starlette.routing import Route
 
 from serving.openapi import document
 
@@ -43,5 +44,5 @@ def test_every_example_keeps_its_schema(place, content):
 def test_every_route_of_the_service_is_in_the_document():
     from serving.service import app
 
-    undocumented = {route.path for route in app.routes} - set(document()["paths"])
-    assert undocumented == set()
+    paths = {route.path for route in app.routes if isinstance(route, Route)}
+    assert paths <= set(document()["paths"])

@@ -1,4 +1,4 @@
-"""More than the service can do."""
+"""What the service does when it is asked for more than it can do."""
 
 import io
 import threading
@@ -7,15 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
 from tests.toy_model import image
 
 OCTETS = {"Content-Type": "application/octet-stream"}
-DEADLINE_S = 2.0
-MEGABYTES = 100
+MEGABYTES = 160  # two of 25 million pixels in grey, and the bodies of those that wait
 
 pytestmark = pytest.mark.slow
 
@@ -57,21 +55,3 @@ def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(ser
     assert server.is_ready()
     assert httpx.post(f"{server.url}/predict_pixels", content=image(3).tobytes(), headers=OCTETS).status_code == 200
     assert most - idle < MEGABYTES * 1e6
-
-
-def test_many_small_requests_are_all_answered_in_time(server):
-    def ask(client):
-        took = []
-        for _ in range(20):
-            began = time.perf_counter()
-            response = client.post("/predict_pixels", content=image(3).tobytes(), headers=OCTETS)
-            took.append(time.perf_counter() - began)
-            assert response.status_code == 200
-        return max(took)
-
-    clients = [httpx.Client(base_url=server.url, timeout=10) for _ in range(64)]
-    with ThreadPoolExecutor(64) as pool:
-        assert max(pool.map(ask, clients)) < DEADLINE_S
-    for client in clients:
-        client.close()
-    assert psutil.Process(server.process.pid).is_running()
