@@ -4,23 +4,23 @@ It gives each request an id, asks for a key, sends what is not a path of the ser
 deadline, waits for the answer no longer than another one, writes every error in the one shape, whoever raised it, and
 notes what happened.
 
-The service's own routes are called directly: BentoML's middlewares, which cost more than an answer does, stand before
-the probes and the metrics alone.
+The service's own routes are called directly, past Starlette's routing as well: BentoML's middlewares, which cost more
+than an answer does, stand before the probes and the metrics alone.
 """
 
 import asyncio
+import secrets
 import time
-import uuid
 
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving import log
 from serving.bodies import Bodies, Body, ClientGoneError
 from serving.drain import Drain
 from serving.errors import ApiError
 from serving.keys import Keys
-from serving.log import LONGEST, logger
 from serving.metrics import Metrics
 from serving.reply import Reply
 
@@ -44,6 +44,12 @@ class Guard:
         routes = [route for route in app.routes if isinstance(route, Route | Mount)]
         own: dict[str, ASGIApp] = {route.path: app for route in routes}
         self._paths = own | dict.fromkeys(BENTOMLS, bentoml)
+        self._short_cuts = {
+            (method, route.path): route.app
+            for route in routes
+            if isinstance(route, Route) and "{" not in route.path
+            for method in route.methods or ()
+        }
         self._patterns = [route for route in routes if isinstance(route, Mount) or "{" in route.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,8 +59,9 @@ class Guard:
             await self.bentoml(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = uuid.uuid4().hex
+        request_id = secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
+        scope["app"] = self.app
         reply = Reply(scope, send, request_id, leave=self.drain.begun)
         endpoint = self._endpoint(scope["path"])
         try:
@@ -63,7 +70,7 @@ class Guard:
         except ClientGoneError:
             pass
         except Exception:
-            logger.exception("request %s failed", request_id)
+            log.logger.exception("request %s failed", request_id)
             if not reply.status:
                 await reply.error(ApiError.of_status(500))
         finally:
@@ -86,7 +93,8 @@ class Guard:
                 deadline.reschedule(asyncio.get_running_loop().time() + ANSWER_DEADLINE_S)
                 if endpoint is None:
                     raise ApiError.of_status(404)
-                await self._paths[endpoint](scope, _replay(content), reply.send)
+                application = self._short_cuts.get((scope["method"], endpoint)) or self._paths[endpoint]
+                await application(scope, _replay(content), reply.send)
         except TimeoutError:
             if body.content is None:
                 message = f"The body did not arrive within {BODY_DEADLINE_S:.0f} seconds."
@@ -103,15 +111,14 @@ class Guard:
         self.metrics.request(endpoint, reply.status, reply.code, seconds)
         if endpoint in PROBES and not reply.code:
             return
-        fields = {
-            "request_id": request_id,
-            "method": scope["method"],
-            "path": scope["path"][:LONGEST],
-            "status": reply.status,
-            "code": reply.code,
-            "ms": round(seconds * 1000, 2),
-        }
-        logger.info("request", extra={"fields": fields})
+        log.request(
+            request_id=request_id,
+            method=scope["method"],
+            path=scope["path"][: log.LONGEST],
+            status=reply.status,
+            code=reply.code,
+            ms=round(seconds * 1000, 2),
+        )
 
 
 def _header(scope: Scope, name: bytes) -> bytes:

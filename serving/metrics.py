@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from serving.recogniser import CLASSES, Predictions, Recogniser
+from serving.schema import Answer
 
 LATENCIES_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1)
@@ -41,6 +42,11 @@ class Metrics:
         self._requests.labels(endpoint, str(status)).observe(seconds)
         if code is not None:
             self._errors.labels(code).inc()
+
+    def answer(self, answer: Answer) -> None:
+        """Count one image that was answered with a digit."""
+        self._confidence.observe(answer.confidence)
+        self._of_digit[answer.digit or 0].inc()
 
     def predictions(self, predictions: Predictions) -> None:
         columns = (predictions.digit, predictions.confidence, predictions.reason)
