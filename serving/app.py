@@ -22,7 +22,7 @@ from serving.errors import ApiError
 from serving.limits import Line
 from serving.metrics import Metrics
 from serving.quick import Quick
-from serving.recogniser import SIDE, Predictions, Recogniser
+from serving.recogniser import SIDE
 
 PAGE = Path(__file__).parent / "page" / "index.html"
 PAGE_HEADERS = {
@@ -32,9 +32,11 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 IN_LOOP = 8  # up to this many images are cheaper to answer at once than to hand to a thread
+SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both is cheaper to decode at once
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 BLANK = np.zeros((1, SIDE, SIDE), np.float32)
 
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -106,10 +108,12 @@ async def model_info(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """POST /predict: one image file, as the raw body or as the multipart field `image`."""
     data = await _image_bytes(request)
-    async with request.app.state.decoders:
-        pixels = await asyncio.to_thread(images.decode, data)
-    predictions = await _predict(request, pixels[None])
-    return _json(schema.answers(predictions, request.app.state.recogniser)[0])
+    if _is_small(data):
+        pixels = images.decode(data)
+    else:
+        async with request.app.state.decoders:
+            pixels = await asyncio.to_thread(images.decode, data)
+    return _json((await _answers(request, pixels[None]))[0])
 
 
 async def predict_pixels(request: Request) -> Response:
@@ -117,11 +121,7 @@ async def predict_pixels(request: Request) -> Response:
     body = await request.body()
     kind = _media_type(request)
     if kind == "application/octet-stream":
-        raw = _from_bytes(body)
-        if len(raw) == 1 and (answer := request.app.state.quick.answer(raw)):
-            request.app.state.metrics.answer(answer)
-            return _json(schema.Answers.model_construct(predictions=[answer]))
-        pixels = raw.astype(np.float32)
+        pixels: Pixels = _from_bytes(body)
         single = False
     elif kind == "application/json":
         parsed = schema.parse_pixels(body)
@@ -131,20 +131,23 @@ async def predict_pixels(request: Request) -> Response:
         raise ApiError(
             415, "unsupported_media_type", "Send application/json, or application/octet-stream with 784 bytes an image."
         )
-    answers = schema.answers(await _predict(request, pixels), request.app.state.recogniser)
+    answers = await _answers(request, pixels)
     return _json(answers[0] if single else schema.Answers.model_construct(predictions=answers))
 
 
-async def _predict(request: Request, pixels: NDArray[np.float32]) -> Predictions:
+async def _answers(request: Request, pixels: Pixels) -> list[schema.Answer]:
     state = request.app.state
-    recogniser: Recogniser = state.recogniser
+    if len(pixels) == 1 and (answer := state.quick.answer(pixels)):
+        state.metrics.answer(answer)
+        return [answer]
+    whole = pixels.astype(np.float32, copy=False)
     if len(pixels) <= IN_LOOP:
-        predictions = recogniser.predict(pixels)
+        predictions = state.recogniser.predict(whole)
     else:
         async with state.decoders:
-            predictions = await asyncio.to_thread(recogniser.predict, pixels)
+            predictions = await asyncio.to_thread(state.recogniser.predict, whole)
     state.metrics.predictions(predictions)
-    return predictions
+    return schema.answers(predictions, state.recogniser)
 
 
 async def _image_bytes(request: Request) -> bytes:
@@ -161,6 +164,13 @@ async def _image_bytes(request: Request) -> bytes:
     if kind in ("", "application/octet-stream") or kind.startswith("image/"):
         return await request.body()
     raise ApiError(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
+
+
+def _is_small(data: bytes) -> bool:
+    """Whether it is a PNG that takes less time to decode than to hand to a thread."""
+    if len(data) > SMALL_BYTES or not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"):
+        return False
+    return max(int.from_bytes(data[place : place + 4], "big") for place in (16, 20)) <= SMALL_SIDE
 
 
 def _from_bytes(body: bytes) -> NDArray[np.uint8]:

@@ -24,11 +24,13 @@ class Quick:
             )
         )
 
-    def answer(self, pixels: NDArray[np.uint8]) -> Answer | None:
-        """The answer for `pixels`, uint8 [1, 28, 28]; None where it would abstain."""
-        if int(pixels.max()) - int(pixels.min()) < BLANK_CONTRAST:
+    def answer(self, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Answer | None:
+        """The answer for `pixels`, [1, 28, 28] in 0..255; None where it would abstain."""
+        if pixels.max() - pixels.min() < BLANK_CONTRAST:
             return None
-        [row], [novelty] = self._session.run(["probabilities", "novelty"], {"pixels": pixels.astype(np.float32)})
+        [row], [novelty] = self._session.run(
+            ["probabilities", "novelty"], {"pixels": pixels.astype(np.float32, copy=False)}
+        )
         probabilities = row.tolist()
         confidence = max(probabilities)
         digits = [digit for digit, probability in enumerate(probabilities) if probability >= self._conformal]

@@ -20,7 +20,7 @@ def test_it_says_what_the_recogniser_says_to_the_last_digit_or_nothing(recognise
         second = toy_model.image(int(random.integers(10)), int(random.integers(256)))
         pixels = np.maximum(toy_model.image(number % 10, int(random.integers(20, 256))), second)[None]
         [expected] = answers(recogniser.predict(pixels.astype(np.float32)), recogniser)
-        answer = quick.answer(pixels)
+        answer = quick.answer(pixels if number % 2 else pixels.astype(np.float32))
         assert (answer is None) == expected.abstained
         if answer is not None:
             assert answer.model_dump_json() == expected.model_dump_json()
