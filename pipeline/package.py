@@ -33,7 +33,10 @@ MODEL = Path("models/best/model.onnx")
 SERVING = Path("serving")
 IMAGES = Path("data/processed/test/images.npy")
 
-REQUIREMENTS = ("numpy", "onnxruntime", "pillow", "pydantic", "python-multipart", "starlette")  # BentoML adds itself
+REQUIREMENTS = (  # BentoML adds itself
+    *("click", "httptools", "numpy", "onnxruntime", "pillow", "prometheus-client", "pydantic", "python-multipart"),
+    *("starlette", "uvicorn", "uvloop"),
+)
 NO_TIME = "1980-01-01T00:00:00+00:00"
 TRIED = 100
 TRIED_AS_PNG = 20
@@ -62,11 +65,13 @@ def build(model: Path, serving: Path, workplace: Path) -> Path:
     source = workplace / "source"
     shutil.copytree(serving, source / "serving", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(model, source / "model.onnx")
+    model_hash = hashlib.sha256(model.read_bytes()).hexdigest()
+    (source / "model.sha256").write_text(f"{model_hash}  model.onnx\n")
     requirements = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     tag = f"inkwell:{content_version(source, requirements)}"
     config = {
         "service": "serving.service:Inkwell",
-        "include": ["serving/", "model.onnx"],
+        "include": ["serving/", "model.onnx", "model.sha256"],
         "python": {"packages": requirements, "lock_packages": False},
     }
     recipe = workplace / "bentofile.yaml"  # named to BentoML, which looks for none inside hidden folders

@@ -121,6 +121,16 @@ def test_serving_says_where_it_cannot_listen(tmp_path):
     assert serve.check(tmp_path, "localhost", port) in ("127.0.0.1", "::1")
 
 
+def test_listening_for_other_machines_needs_keys(tmp_path, monkeypatch):
+    (tmp_path / "bento.yaml").touch()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(serve.ServeError, match="INKWELL_API_KEYS"):
+        serve.check(tmp_path, "0.0.0.0", port)
+    monkeypatch.setenv("INKWELL_API_KEYS", "correct-horse-battery")
+    assert serve.check(tmp_path, "0.0.0.0", port) == "0.0.0.0"
+
+
 @pytest.mark.parametrize("port", ["0", "70000", "http", "-1"])
 def test_a_wrong_port_is_named(monkeypatch, port):
     monkeypatch.setenv("PORT", port)
