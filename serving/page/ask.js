@@ -1,0 +1,64 @@
+// Questions to the service. One at a time: while one is on its way only the newest waits, so the latest answer wins.
+
+const PAUSE = 30; // milliseconds between two questions, in which strokes gather
+const PATIENCE = 1000; // before an overloaded service is asked again
+
+export class Asker {
+  /** `show(path, answer)` is given each answer, `fail(message)` a reason in words why there is none. */
+  constructor(show, fail) {
+    Object.assign(this, { show, fail, waiting: null, busy: false, epoch: 0 });
+  }
+
+  /** Ask `path` about the image file that `source` gives. */
+  ask(path, source) {
+    this.waiting = { path, source };
+    if (!this.busy) this.#work();
+  }
+
+  /** Whatever was asked no longer matters. */
+  forget() {
+    this.epoch += 1;
+    this.waiting = null;
+  }
+
+  async #work() {
+    this.busy = true;
+    while (this.waiting) {
+      const { waiting: question, epoch } = this;
+      this.waiting = null;
+      const pause = await this.#answer(question, epoch);
+      await new Promise((done) => setTimeout(done, pause));
+    }
+    this.busy = false;
+  }
+
+  async #answer(question, epoch) {
+    try {
+      const response = await post(question.path, await question.source());
+      const answer = await response.json();
+      if (epoch !== this.epoch) return 0;
+      if (response.status === 429 || response.status === 503) {
+        this.waiting ??= question;
+        return PATIENCE;
+      }
+      response.ok ? this.show(question.path, answer) : this.fail(answer.error.message);
+    } catch {
+      if (epoch === this.epoch) this.fail("The service does not answer. Is it running?");
+    }
+    return PAUSE;
+  }
+}
+
+function post(path, file) {
+  return fetch(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+}
+
+/** What `path` answers, or null where it does not. */
+export async function get(path) {
+  try {
+    const response = await fetch(path);
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}

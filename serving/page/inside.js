@@ -1,0 +1,181 @@
+// Look inside: the way from the ink to the answer, a step at a time.
+
+import { $, count, make, percent } from "./dom.js";
+import { decode, grey, picture, signed, tiles, voices } from "./raster.js";
+
+const DELAY = 0.22; // seconds from one step's lighting up to the next
+const COLUMNS = { 16: 8, 32: 8, 64: 16, 128: 32, 1024: 64 };
+
+let current = 0;
+
+/** Show an explanation; with `lighting` the steps light up one after another. */
+export function showInside(explanation, novelty, lighting) {
+  $("waiting").hidden = Boolean(explanation);
+  $("story").hidden = !explanation;
+  if (!explanation) return;
+  const steps = story(explanation, novelty).filter(Boolean).map(element);
+  $("steps").replaceChildren(...steps);
+  if (lighting) light();
+  go(Math.min(current, steps.length - 1), false);
+}
+
+/** Let the steps light up one after another. */
+function light() {
+  [...$("steps").children].forEach((step, index) => {
+    const figure = step.querySelector(".figure");
+    figure.style.animationDelay = `${index * DELAY}s`;
+    figure.classList.add("lit");
+  });
+}
+
+function element({ title, text, figure, legend = [] }) {
+  const marks = legend.map(([kind, words]) => make("span", {}, make("i", { className: kind }), words));
+  return make("li", {}, make("h2", { textContent: title }), make("p", { textContent: text }),
+    make("div", { className: "figure" }, figure), make("div", { className: "legend" }, ...marks));
+}
+
+function story(explanation, novelty) {
+  const { answer, reading, layers, first_weights, saliency } = explanation;
+  const hidden = layers.slice(0, -1);
+  return [
+    arrives(reading),
+    sees(reading),
+    weights(first_weights, layers[0]),
+    ...hidden.map((layer, index) => lights(layer, index, hidden)),
+    votes(answer, layers.at(-1)),
+    saliency && spoke(saliency, reading),
+    familiar(explanation.novelty, novelty),
+  ];
+}
+
+function arrives({ picture: raster, box }) {
+  const [height, width] = raster.shape;
+  const zoom = 224 / Math.max(height, width);
+  const canvas = picture([...decode(raster)].map(grey), width, height, zoom);
+  if (box) {
+    const [top, left, bottom, right] = box;
+    const pen = canvas.getContext("2d");
+    pen.strokeStyle = "#3554c9";
+    pen.lineWidth = Math.max(1, 2 / zoom);
+    pen.strokeRect(left, top, right - left, bottom - top);
+  }
+  return {
+    title: "What arrives",
+    text: "Your picture, without its colours. "
+      + (box ? "The blue frame is drawn around the ink. What lies outside is paper, and is cut away."
+        : "Where the paper has shadows or noise they are taken away first; a picture of 28 × 28 pixels stays as it is."),
+    figure: canvas,
+  };
+}
+
+function sees({ pixels }) {
+  const [height, width] = pixels.shape;
+  return {
+    title: "What the network sees",
+    text: "The ink, bright on dark, is scaled to fit 20 × 20 pixels and moved until its centre of mass lies in the middle"
+      + " of 28 × 28. These 784 numbers are all that the network ever gets to see: one for each pixel, from dark to bright.",
+    figure: picture([...decode(pixels)].map(grey), width, height, 8),
+  };
+}
+
+function weights({ units, weights: raster }, layer) {
+  const bytes = decode(raster);
+  const [, rows, columns] = raster.shape;
+  const size = rows * columns;
+  const figures = units.map((unit, index) => {
+    const canvas = picture([...bytes.subarray(index * size, (index + 1) * size)].map(signed), columns, rows);
+    canvas.style.width = "";
+    canvas.title = `${layer.kernel ? "kernel" : "unit"} ${unit}`;
+    return make("figure", {}, canvas);
+  });
+  const text = layer.kernel
+    ? `The first layer has ${units.length} small stencils, called kernels, of ${rows} × ${columns} pixels. Each slides over the`
+      + " picture and answers where the ink agrees with its green and keeps out of its red: an edge, a corner, an end of a line."
+    : `Each of the first layer’s ${count(layer.units)} units holds a weight for every pixel: ink on green excites it, ink on red`
+      + ` calms it. Here are the ${units.length} that your drawing excites most, the strongest first.`;
+  return {
+    title: layer.kernel ? "Its first stencils" : "What its first units look for",
+    text,
+    figure: make("div", { className: layer.kernel ? "grids kernels" : "grids" }, ...figures),
+    legend: [["for", "excites"], ["against", "calms"]],
+  };
+}
+
+function lights({ kind, units, activation, values }, index, hidden) {
+  const bytes = decode(values);
+  const [, rows = 1, wide = 1] = values.shape;
+  const maps = rows > 1;
+  const lit = bytes.filter((byte) => byte > 25).length;
+  const cut = activation === "relu" ? "sums below zero count as none" : "a sigmoid squeezes the sum between 0 and 1";
+  const before = index ? hidden[index - 1].units : null;
+  const text = maps
+    ? (index
+      ? `${units} maps of ${rows} × ${wide}. Each combines all ${before} maps before it through stencils of its own, so it sees`
+        + " more of the drawing at once: strokes, bends and crossings instead of edges."
+      : `${units} maps of ${rows} × ${wide}, one for each stencil, bright where the stencil found what it looks for.`)
+    : `${count(units)} units. Each adds up all that it gets from the ${before ? `${count(before)} ${kind === "convolution" ? "maps" : "units"}` : "pixels"}`
+      + ` before it, by its own weights; ${cut}. ${count(lit)} of them are lit for your drawing.`;
+  const columns = COLUMNS[units] ?? Math.ceil(Math.sqrt(units));
+  const broad = maps ? columns * (wide + 2) : columns;
+  return {
+    title: `Layer ${index + 1} lights up`,
+    text,
+    figure: tiles(bytes, values.shape, columns, Math.max(1, Math.min(28, Math.floor(620 / broad)))),
+  };
+}
+
+function votes({ probabilities }, { values }) {
+  const scores = [...decode(values)].map((byte) => (byte - 128) / 127);
+  const rows = scores.flatMap((score, digit) => {
+    const bar = make("i", { className: score < 0 ? "minus" : "" });
+    bar.style.width = `${50 * Math.abs(score)}%`;
+    return [make("span", { textContent: digit }), make("span", { className: "vote" }, bar),
+      make("span", { textContent: percent(probabilities[digit], 1) })];
+  });
+  return {
+    title: "Ten votes",
+    text: "The last layer weighs what is lit into one score for each digit: to the right for it, to the left against it."
+      + " The scores become probabilities (“softmax”), and a lead of a few points is nearly certainty.",
+    figure: make("div", { className: "votes" }, ...rows),
+  };
+}
+
+function spoke({ digit, values }, { pixels }) {
+  const [height, width] = values.shape;
+  const strongest = Math.exp(Math.min(values.peak, 12));
+  return {
+    title: `Which strokes spoke for ${digit}`,
+    text: `A patch of paper was laid over each place of the drawing, to see what ${digit} loses. Green ink spoke for it, red ink`
+      + " against it; grey ink hardly matters."
+      + ` Covering the strongest place changes the odds of ${digit} about ${strongest < 10 ? strongest.toFixed(1) : count(Math.round(strongest))}-fold.`,
+    figure: picture(voices([...decode(values)], decode(pixels)), width, height, 8),
+    legend: [["for", `for ${digit}`], ["against", `against ${digit}`], ["neither", "neither"]],
+  };
+}
+
+function familiar(found, most) {
+  if (!most) return null;
+  const meter = make("meter", { min: 0, max: 2 * most, low: most, high: 1.5 * most, optimum: 0, value: Math.min(found, 2 * most) });
+  meter.setAttribute("aria-label", "Novelty");
+  return {
+    title: "Is it a digit at all?",
+    text: `What is lit inside is compared with what digits light up: this drawing lies ${found.toFixed(2)} away from the nearest`
+      + ` of them, and most digits about 1. Beyond ${most.toFixed(2)} the network would not answer: “not a digit”.`,
+    figure: meter,
+  };
+}
+
+function go(index, moving = true) {
+  const steps = [...$("steps").children];
+  current = Math.max(0, Math.min(index, steps.length - 1));
+  steps.forEach((step, place) => step.classList.toggle("now", place === current));
+  $("where").textContent = `${current + 1} of ${steps.length}: ${steps[current].querySelector("h2").textContent}`;
+  $("back").disabled = current === 0;
+  $("next").disabled = current === steps.length - 1;
+  if (!moving) return;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  steps[current].scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
+}
+
+$("back").addEventListener("click", () => go(current - 1));
+$("next").addEventListener("click", () => go(current + 1));

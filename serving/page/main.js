@@ -1,0 +1,70 @@
+// Inkwell's page: what is on the paper is asked about, and the answer is shown, from outside or from inside.
+
+import { showAnswer, showFailure } from "./answer.js";
+import { Asker, get } from "./ask.js";
+import { $ } from "./dom.js";
+import { showInside } from "./inside.js";
+import { showModel } from "./model.js";
+import { Paper } from "./paper.js";
+import { openTab, tabs } from "./tabs.js";
+
+let model = null;
+let source = null;
+let lighting = false;
+
+const asker = new Asker(
+  (path, answer) => {
+    showAnswer(answer.answer ?? answer);
+    if (!answer.answer) return;
+    showInside(answer, model?.novelty_threshold, lighting);
+    lighting = false;
+  },
+  (message) => { showFailure(message); showInside(null); },
+);
+
+const question = () => ($("inside").hidden ? "predict" : "explain");
+
+function ask() {
+  if (source) asker.ask(question(), source);
+}
+
+function changed(given) {
+  source = given;
+  if (source) return ask();
+  asker.forget();
+  showAnswer(null);
+  showInside(null);
+}
+
+function rested() {
+  lighting = true;
+  ask();
+}
+
+const paper = new Paper($("paper"), $("nib"), changed, rested);
+
+function open(file) {
+  if (file) paper.open(file);
+}
+
+$("clear").addEventListener("click", () => paper.clear());
+$("undo").addEventListener("click", () => paper.undo());
+for (const [button, input] of [["open", "file"], ["photograph", "camera"]]) {
+  $(button).addEventListener("click", () => $(input).click());
+  $(input).addEventListener("change", (event) => { open(event.target.files[0]); event.target.value = ""; });
+}
+addEventListener("paste", (event) => open(event.clipboardData.files[0]));
+addEventListener("dragover", (event) => { event.preventDefault(); $("sheet").classList.add("over"); });
+addEventListener("dragleave", () => $("sheet").classList.remove("over"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  $("sheet").classList.remove("over");
+  open(event.dataTransfer.files[0]);
+});
+
+tabs((name) => { if (name === "inside") rested(); });
+
+Promise.all([get("model"), get("page/card.json")]).then(([told, card]) => {
+  model = told;
+  if (model) showModel(model, card ?? {}, (file) => { open(file); openTab("inside"); scrollTo({ top: 0 }); });
+});
