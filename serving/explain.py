@@ -1,12 +1,11 @@
 """What POST /explain answers: the way from an image file to the answer, step by step."""
 
 import base64
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field
 
 from serving import images, schema
 from serving.inside import Inside
@@ -36,7 +35,7 @@ class Reading(schema.Strict):
     """
 
     picture: Raster
-    box: Annotated[list[float], Field(min_length=4, max_length=4)] | None
+    box: tuple[float, float, float, float] | None
     pixels: Raster
 
 
@@ -103,9 +102,9 @@ def explain(data: bytes, recogniser: Recogniser, inside: Inside) -> Explanation:
     )
 
 
-def raster(values: NDArray[np.float32], signed: bool = False) -> Raster:
-    """Numbers as bytes, the strongest as the largest."""
-    peak = float(np.abs(values).max())
+def raster(values: NDArray[np.float32], signed: bool = False, peak: float = 0) -> Raster:
+    """Numbers as bytes. Their largest byte stands for `peak`, or where it is 0 for the strongest of them."""
+    peak = peak or float(np.abs(values).max())
     share = values / (peak or 1)
     levels = 128 + 127 * share if signed else 255 * share
     data = base64.b64encode(np.rint(levels).astype(np.uint8).tobytes()).decode()
@@ -116,16 +115,15 @@ def _reading(data: bytes, pixels: NDArray[np.float32]) -> Reading:
     """The steps that `images.decode` takes without telling of them."""
     grey = images._read(data)
     height, width = grey.shape
+    scale = min(1.0, PICTURE_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BOX), dtype=np.float32)
     box = None
     layer = images._ink(grey)
     if grey.shape != (SIDE, SIDE) and not layer.noise and pixels.any():
         (top, bottom), (left, right) = images._bounds(layer.ink > images.INK * layer.ink.max())
-        box = [top, left, bottom, right]
-    scale = min(1.0, PICTURE_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.asarray(Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BOX))
-    picture = Raster(shape=list(small.shape), signed=False, peak=255, data=base64.b64encode(small.tobytes()).decode())
-    return Reading(picture=picture, box=box and [round(edge * scale, 2) for edge in box], pixels=raster(pixels))
+        box = (top * scale, left * scale, bottom * scale, right * scale)
+    return Reading(picture=raster(small, peak=255), box=box, pixels=raster(pixels, peak=255))
 
 
 def _first_weights(inside: Inside, answers: NDArray[np.float32]) -> FirstWeights:

@@ -39,12 +39,12 @@ def derive(content: bytes) -> bytes:
 def describe(model: onnx.ModelProto) -> list[dict[str, Any]]:
     """The layers from pixels to logits: kind, units, kernel (None for a dense one), activation and output of each."""
     sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
-    readers = {node.input[0]: node for node in model.graph.node}
+    readers = {name: node for node in model.graph.node for name in node.input}
     layers = []
     for node in _weighted(model):
         size = sizes[node.input[1]]
-        after = readers.get(node.output[0])
-        nonlinear = after is not None and after.op_type in NONLINEAR
+        after = readers.get(node.output[0], node)  # nothing follows where the weights give the logits themselves
+        nonlinear = after.op_type in NONLINEAR
         layers.append(
             {
                 "kind": WEIGHTED[node.op_type],

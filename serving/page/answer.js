@@ -6,7 +6,7 @@ const REASONS = {
   blank: ["There is no ink to read.", "Draw a digit, as large as you like."],
   not_a_digit: ["This does not look like a digit.", "It is too unlike the digits that I learnt from, so I do not guess."],
   multiple: ["This looks like more than one digit.", "I read one at a time."],
-  uncertain: ["I am not sure enough to say.", ""],
+  uncertain: ["I am not sure enough to say."],
 };
 
 const wells = Array.from({ length: 10 }, (_, digit) => {
@@ -28,7 +28,7 @@ export function showAnswer(answer) {
     row.classList.toggle("in", !empty && answer.prediction_set.includes(digit));
     row.setAttribute("aria-label", `${digit}: ${percent(probability)}`);
     fill.style.height = `${100 * probability}%`;
-    share.textContent = probability >= 0.005 ? percent(probability, probability > 0.995 && probability < 0.9995 ? 1 : 0) : "";
+    share.textContent = probability >= 0.005 ? percent(probability) : "";
   });
 }
 
@@ -38,11 +38,15 @@ export function showFailure(message) {
 }
 
 function words({ digit, confidence, reason, prediction_set }) {
-  const set = new Intl.ListFormat("en", { type: "disjunction" }).format(prediction_set.map(String));
   if (reason) {
     const [said, more] = REASONS[reason];
-    return [said, prediction_set.length > 1 ? `${more} It could be ${set}.`.trim() : more];
+    return [said, more ?? doubt(prediction_set)];
   }
-  const more = prediction_set.length > 1 ? `It could also be read as ${set}: these it cannot rule out.` : "Every other digit is ruled out.";
-  return [`It is a ${digit}, ${percent(confidence)} sure.`.replace("a 8", "an 8"), more];
+  const others = prediction_set.filter((other) => other !== digit);
+  return [`It is ${digit === 8 ? "an" : "a"} ${digit}, ${percent(confidence).replace(">", "more than")} sure.`,
+    others.length ? `I cannot rule out ${either(others)}.` : "Every other digit is ruled out."];
 }
+
+const doubt = (digits) => (digits.length > 5 ? "It could be nearly any digit." : `It could be ${either(digits)}.`);
+
+const either = (digits) => new Intl.ListFormat("en", { type: "disjunction" }).format(digits.map(String));

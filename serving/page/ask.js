@@ -4,14 +4,14 @@ const PAUSE = 30; // milliseconds between two questions, in which strokes gather
 const PATIENCE = 1000; // before an overloaded service is asked again
 
 export class Asker {
-  /** `show(path, answer)` is given each answer, `fail(message)` a reason in words why there is none. */
+  /** `show(answer, question)` is given each answer, `fail(message)` a reason in words why there is none. */
   constructor(show, fail) {
     Object.assign(this, { show, fail, waiting: null, busy: false, epoch: 0 });
   }
 
-  /** Ask `path` about the image file that `source` gives. */
-  ask(path, source) {
-    this.waiting = { path, source };
+  /** Ask `path` about the image file that `source` gives; a question may hold more, for whoever shows its answer. */
+  ask(question) {
+    this.waiting = question;
     if (!this.busy) this.#work();
   }
 
@@ -41,7 +41,7 @@ export class Asker {
         this.waiting ??= question;
         return PATIENCE;
       }
-      response.ok ? this.show(question.path, answer) : this.fail(answer.error.message);
+      response.ok ? this.show(answer, question) : this.fail(answer.error.message);
     } catch {
       if (epoch === this.epoch) this.fail("The service does not answer. Is it running?");
     }

@@ -9,6 +9,10 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-export const percent = (share, digits = share > 0.995 && share < 0.9995 ? 1 : 0) => `${(100 * share).toFixed(digits)} %`;
+/** A probability in words: nothing is quite certain. */
+export function percent(share) {
+  if (share >= 0.9995) return "> 99.9 %";
+  return `${(100 * share).toFixed(share > 0.995 ? 1 : 0)} %`;
+}
 
 export const count = (number) => number.toLocaleString("en");

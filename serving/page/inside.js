@@ -1,10 +1,10 @@
 // Look inside: the way from the ink to the answer, a step at a time.
 
 import { $, count, make, percent } from "./dom.js";
-import { decode, grey, picture, signed, tiles, voices } from "./raster.js";
+import { decode, inGrey, picture, tiles, voices, weighted } from "./raster.js";
 
 const DELAY = 0.22; // seconds from one step's lighting up to the next
-const COLUMNS = { 16: 8, 32: 8, 64: 16, 128: 32, 1024: 64 };
+const COLUMNS = { 16: 8, 32: 8, 64: 16, 128: 32, 1024: 32 };
 
 let current = 0;
 
@@ -23,7 +23,7 @@ export function showInside(explanation, novelty, lighting) {
 function light() {
   [...$("steps").children].forEach((step, index) => {
     const figure = step.querySelector(".figure");
-    figure.style.animationDelay = `${index * DELAY}s`;
+    figure.style.setProperty("--delay", `${index * DELAY}s`);
     figure.classList.add("lit");
   });
 }
@@ -51,7 +51,7 @@ function story(explanation, novelty) {
 function arrives({ picture: raster, box }) {
   const [height, width] = raster.shape;
   const zoom = 224 / Math.max(height, width);
-  const canvas = picture([...decode(raster)].map(grey), width, height, zoom);
+  const canvas = picture(inGrey(decode(raster)), width, height, zoom);
   if (box) {
     const [top, left, bottom, right] = box;
     const pen = canvas.getContext("2d");
@@ -74,7 +74,7 @@ function sees({ pixels }) {
     title: "What the network sees",
     text: "The ink, bright on dark, is scaled to fit 20 × 20 pixels and moved until its centre of mass lies in the middle"
       + " of 28 × 28. These 784 numbers are all that the network ever gets to see: one for each pixel, from dark to bright.",
-    figure: picture([...decode(pixels)].map(grey), width, height, 8),
+    figure: picture(inGrey(decode(pixels)), width, height, 8),
   };
 }
 
@@ -83,8 +83,7 @@ function weights({ units, weights: raster }, layer) {
   const [, rows, columns] = raster.shape;
   const size = rows * columns;
   const figures = units.map((unit, index) => {
-    const canvas = picture([...bytes.subarray(index * size, (index + 1) * size)].map(signed), columns, rows);
-    canvas.style.width = "";
+    const canvas = picture(weighted(bytes.subarray(index * size, (index + 1) * size)), columns, rows);
     canvas.title = `${layer.kernel ? "kernel" : "unit"} ${unit}`;
     return make("figure", {}, canvas);
   });
@@ -97,31 +96,42 @@ function weights({ units, weights: raster }, layer) {
     title: layer.kernel ? "Its first stencils" : "What its first units look for",
     text,
     figure: make("div", { className: layer.kernel ? "grids kernels" : "grids" }, ...figures),
-    legend: [["for", "excites"], ["against", "calms"]],
+    legend: [["for", "excites"], ["against", "calms; each in its own scale"]],
   };
 }
 
-function lights({ kind, units, activation, values }, index, hidden) {
-  const bytes = decode(values);
+function lights({ units, activation, values }, index, hidden) {
   const [, rows = 1, wide = 1] = values.shape;
-  const maps = rows > 1;
-  const lit = bytes.filter((byte) => byte > 25).length;
-  const cut = activation === "relu" ? "sums below zero count as none" : "a sigmoid squeezes the sum between 0 and 1";
-  const before = index ? hidden[index - 1].units : null;
-  const text = maps
-    ? (index
-      ? `${units} maps of ${rows} × ${wide}. Each combines all ${before} maps before it through stencils of its own, so it sees`
-        + " more of the drawing at once: strokes, bends and crossings instead of edges."
-      : `${units} maps of ${rows} × ${wide}, one for each stencil, bright where the stencil found what it looks for.`)
-    : `${count(units)} units. Each adds up all that it gets from the ${before ? `${count(before)} ${kind === "convolution" ? "maps" : "units"}` : "pixels"}`
-      + ` before it, by its own weights; ${cut}. ${count(lit)} of them are lit for your drawing.`;
+  const bytes = decode(values);
   const columns = COLUMNS[units] ?? Math.ceil(Math.sqrt(units));
-  const broad = maps ? columns * (wide + 2) : columns;
+  const broad = rows > 1 ? columns * (wide + 2) : columns;
+  const lit = count(bytes.filter((byte) => byte > 25).length);
   return {
     title: `Layer ${index + 1} lights up`,
-    text,
-    figure: tiles(bytes, values.shape, columns, Math.max(1, Math.min(28, Math.floor(620 / broad)))),
+    text: rows > 1 ? aboutMaps(hidden, index) : aboutUnits(hidden, index, activation, lit),
+    figure: tiles(bytes, values.shape, columns, Math.max(1, Math.min(28, Math.floor((rows > 1 ? 620 : 384) / broad)))),
   };
+}
+
+function aboutMaps(hidden, index) {
+  const { units, values: { shape: [, rows, wide] } } = hidden[index];
+  const what = `${units} maps of ${rows} × ${wide}`;
+  if (!index) return `${what}, one for each stencil, bright where the stencil found what it looks for.`;
+  const { units: before, values: { shape: [, , wider] } } = hidden[index - 1];
+  if (wide <= wider / 2)
+    return `${what}. Here only every second place is looked at: the maps are coarser, but each place in them knows more of the`
+      + " drawing around it.";
+  return `${what}. Each combines all ${before} maps before it, with stencils of its own: `
+    + (index < hidden.length / 2 ? "edges become strokes, bends and corners." : "bends become loops and crossings, harder and harder to name.");
+}
+
+function aboutUnits(hidden, index, activation, lit) {
+  const { units } = hidden[index];
+  const before = index && hidden[index - 1];
+  const from = !before ? "every pixel" : `the ${count(before.units)} ${before.kind === "convolution" ? "maps" : "units"} before it`;
+  const rule = activation === "relu" ? "a sum below zero counts as nothing" : "a curve, the sigmoid, squeezes the sum between 0 and 1";
+  return `${count(units)} units. Each adds up what comes from ${from}, by its own weights, and ${rule}.`
+    + ` For your drawing ${lit} of them are lit.`;
 }
 
 function votes({ probabilities }, { values }) {
@@ -130,7 +140,7 @@ function votes({ probabilities }, { values }) {
     const bar = make("i", { className: score < 0 ? "minus" : "" });
     bar.style.width = `${50 * Math.abs(score)}%`;
     return [make("span", { textContent: digit }), make("span", { className: "vote" }, bar),
-      make("span", { textContent: percent(probabilities[digit], 1) })];
+      make("span", { textContent: percent(probabilities[digit]) })];
   });
   return {
     title: "Ten votes",
@@ -148,20 +158,20 @@ function spoke({ digit, values }, { pixels }) {
     text: `A patch of paper was laid over each place of the drawing, to see what ${digit} loses. Green ink spoke for it, red ink`
       + " against it; grey ink hardly matters."
       + ` Covering the strongest place changes the odds of ${digit} about ${strongest < 10 ? strongest.toFixed(1) : count(Math.round(strongest))}-fold.`,
-    figure: picture(voices([...decode(values)], decode(pixels)), width, height, 8),
+    figure: picture(voices(decode(values), decode(pixels)), width, height, 8),
     legend: [["for", `for ${digit}`], ["against", `against ${digit}`], ["neither", "neither"]],
   };
 }
 
 function familiar(found, most) {
   if (!most) return null;
-  const meter = make("meter", { min: 0, max: 2 * most, low: most, high: 1.5 * most, optimum: 0, value: Math.min(found, 2 * most) });
-  meter.setAttribute("aria-label", "Novelty");
+  const fill = make("i", { className: found > most ? "beyond" : "" });
+  fill.style.width = `${Math.min(100, (50 * found) / most)}%`;
   return {
     title: "Is it a digit at all?",
     text: `What is lit inside is compared with what digits light up: this drawing lies ${found.toFixed(2)} away from the nearest`
-      + ` of them, and most digits about 1. Beyond ${most.toFixed(2)} the network would not answer: “not a digit”.`,
-    figure: meter,
+      + ` of them, and most digits about 1. Beyond ${most.toFixed(2)}, the mark, the network does not answer: “not a digit”.`,
+    figure: make("div", { className: "gauge" }, fill),
   };
 }
 
@@ -174,7 +184,7 @@ function go(index, moving = true) {
   $("next").disabled = current === steps.length - 1;
   if (!moving) return;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  steps[current].scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
+  steps[current].scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
 }
 
 $("back").addEventListener("click", () => go(current - 1));

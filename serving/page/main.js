@@ -10,38 +10,28 @@ import { openTab, tabs } from "./tabs.js";
 
 let model = null;
 let source = null;
-let lighting = false;
 
 const asker = new Asker(
-  (path, answer) => {
-    showAnswer(answer.answer ?? answer);
-    if (!answer.answer) return;
-    showInside(answer, model?.novelty_threshold, lighting);
-    lighting = false;
+  (answer, { path, lighting }) => {
+    showAnswer(path === "explain" ? answer.answer : answer);
+    if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
   },
   (message) => { showFailure(message); showInside(null); },
 );
 
-const question = () => ($("inside").hidden ? "predict" : "explain");
-
-function ask() {
-  if (source) asker.ask(question(), source);
+function ask(lighting) {
+  if (source) asker.ask({ path: $("inside").hidden ? "predict" : "explain", source, lighting });
 }
 
 function changed(given) {
   source = given;
-  if (source) return ask();
+  if (source) return ask(false);
   asker.forget();
   showAnswer(null);
   showInside(null);
 }
 
-function rested() {
-  lighting = true;
-  ask();
-}
-
-const paper = new Paper($("paper"), $("nib"), changed, rested);
+const paper = new Paper($("paper"), $("nib"), changed, () => ask(true));
 
 function open(file) {
   if (file) paper.open(file);
@@ -62,7 +52,7 @@ addEventListener("drop", (event) => {
   open(event.dataTransfer.files[0]);
 });
 
-tabs((name) => { if (name === "inside") rested(); });
+tabs((name) => { if (name === "inside") ask(true); });
 
 Promise.all([get("model"), get("page/card.json")]).then(([told, card]) => {
   model = told;

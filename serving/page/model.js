@@ -1,7 +1,7 @@
 // The model: its figures, what it gets wrong, and where it came from.
 
 import { $, count, make, percent } from "./dom.js";
-import { decode, grey, picture } from "./raster.js";
+import { decode, inGrey, picture } from "./raster.js";
 
 const HEADLINE = { error: "of test digits misread", coverage: "of them answered", answered_error: "of the answers wrong",
   canvas: "right, anywhere on a large sheet" };
@@ -34,10 +34,9 @@ function mistakes(found, opened) {
   $("wrong").textContent = `Of ${count(images)} digits that it never saw before it answered ${count(answered)} and got ${count(wrong)}`
     + ` of these wrong. ${surest.length ? "Here are the ones it was surest of. Choose one to see what it saw." : ""}`;
   $("mistakes").append(...surest.map((mistake) => {
-    const canvas = picture([...decode({ data: mistake.pixels })].map(grey), 28, 28);
-    canvas.style.width = "";
+    const canvas = picture(inGrey(decode({ data: mistake.pixels })), 28, 28);
     const label = `Is ${mistake.label}, read as ${mistake.digit}`;
-    const button = make("button", { type: "button" }, canvas, `${label}, ${percent(mistake.confidence, 0)}`);
+    const button = make("button", { type: "button" }, canvas, `${label}, ${percent(mistake.confidence)}`);
     button.addEventListener("click", () => canvas.toBlob(opened, "image/png"));
     return button;
   }));
@@ -45,7 +44,13 @@ function mistakes(found, opened) {
 
 function lineage(model, params) {
   const rows = { network: model.name, data: model.source, "training run": model.run_key, "model, sha256": model.sha256,
-    "answers from": `${percent(model.confidence_threshold)} confidence`, ...params };
-  $("lineage").append(...Object.entries(rows).flatMap(([term, value]) =>
-    [make("dt", { textContent: term }), make("dd", { textContent: value })]));
+    "declines below": `a confidence of ${percent(model.confidence_threshold)}`,
+    "and beyond": `a novelty of ${model.novelty_threshold.toFixed(2)}` };
+  $("lineage").append(...terms(rows));
+  $("params").append(...terms(params));
+}
+
+function terms(rows) {
+  return Object.entries(rows).flatMap(([term, value]) =>
+    [make("dt", { textContent: term }), make("dd", { textContent: value })]);
 }
