@@ -99,6 +99,12 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
     return bento
 
 
+def card_of(recogniser: Recogniser, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, Any]:
+    """The champion's card, with what `recogniser` gets wrong among `images` and `labels`."""
+    audit, run = (json.loads((CHAMPION / name).read_text()) for name in ("audit.json", "run.json"))
+    return card.make(audit, run, recogniser, images, labels)
+
+
 def try_out(url: str, recogniser: Recogniser, images: NDArray[np.uint8]) -> None:
     """Ask the service at `url` about `images`, uint8 [N, 28, 28], and compare with `recogniser` offline.
 
@@ -160,8 +166,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         recogniser = Recogniser(MODEL)
         images, labels = np.load(IMAGES), np.load(LABELS)
-        audit, run = (json.loads((CHAMPION / name).read_text()) for name in ("audit.json", "run.json"))
-        shown = card.make(audit, run, recogniser, images, labels)
+        shown = card_of(recogniser, images, labels)
         images = images[:TRIED]
         with tempfile.TemporaryDirectory(dir=serve.STATE, prefix="package-") as workplace:
             with console.status("Building the Bento"):

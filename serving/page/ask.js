@@ -4,15 +4,16 @@ const PAUSE = 30; // milliseconds between two questions, in which strokes gather
 const PATIENCE = 1000; // before an overloaded service is asked again
 
 export class Asker {
-  /** `show(answer, question)` is given each answer, `fail(message)` a reason in words why there is none. */
-  constructor(show, fail) {
-    Object.assign(this, { show, fail, waiting: null, busy: false, epoch: 0 });
+  /** `show(answer, question)` is given each answer, `fail(message)` a reason in words why there is none, `busy(is)`
+   *  whether more is to come. */
+  constructor(show, fail, busy) {
+    Object.assign(this, { show, fail, busy, waiting: null, working: false, epoch: 0 });
   }
 
   /** Ask `path` about the image file that `source` gives; a question may hold more, for whoever shows its answer. */
   ask(question) {
     this.waiting = question;
-    if (!this.busy) this.#work();
+    if (!this.working) this.#work();
   }
 
   /** Whatever was asked no longer matters. */
@@ -22,14 +23,16 @@ export class Asker {
   }
 
   async #work() {
-    this.busy = true;
+    this.working = true;
+    this.busy(true);
     while (this.waiting) {
       const { waiting: question, epoch } = this;
       this.waiting = null;
       const pause = await this.#answer(question, epoch);
       await new Promise((done) => setTimeout(done, pause));
     }
-    this.busy = false;
+    this.working = false;
+    this.busy(false);
   }
 
   async #answer(question, epoch) {

@@ -17,6 +17,7 @@ const asker = new Asker(
     if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
   },
   (message) => { showFailure(message); showInside(null); },
+  (is) => $("reading").setAttribute("aria-busy", is),
 );
 
 function ask(lighting) {

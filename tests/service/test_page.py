@@ -44,7 +44,7 @@ def test_all_script_together_is_small(client):
 
 
 def test_the_page_loads_nothing_that_is_not_there(client):
-    asked = set()
+    asked: set[str] = set()
 
     class Reader(HTMLParser):
         def handle_starttag(self, tag, attrs):
