@@ -3,8 +3,8 @@
     python -m pipeline.package
 
 Reads models/best/, serving/ and data/processed/test/; writes dist/bento/, whose bytes depend on nothing but those and
-the installed versions of what the service needs. A Bento that does not answer as the
-recogniser does offline never gets there.
+the installed versions of what the service needs. A Bento that does not answer as the recogniser does offline never
+gets there.
 """
 
 import argparse
@@ -60,9 +60,7 @@ def content_version(source: Path, requirements: Sequence[str]) -> str:
 def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] | None = None) -> Path:
     """Build the Bento of `model` and the code in `serving` inside `workplace`, and return its folder.
 
-    `shown` is the card that the page shows.
-
-    Equal inputs give equal bytes. Raises PackageError if BentoML cannot build it.
+    `shown` is the model's card for the page. Equal inputs give equal bytes. Raises PackageError if BentoML cannot build it.
     """
     workplace = workplace.absolute()
     source = workplace / "source"

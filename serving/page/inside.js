@@ -31,7 +31,7 @@ function light() {
 function element({ title, text, figure, legend = [] }) {
   const marks = legend.map(([kind, words]) => make("span", {}, make("i", { className: kind }), words));
   return make("li", {}, make("h2", { textContent: title }), make("p", { textContent: text }),
-    make("div", { className: "figure" }, figure), make("div", { className: "legend" }, ...marks));
+    make("div", { className: "figure", role: "img", ariaLabel: title }, figure), make("div", { className: "legend" }, ...marks));
 }
 
 function story(explanation, novelty) {

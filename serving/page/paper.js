@@ -20,7 +20,7 @@ export class Paper {
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => this.#lift());
     canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("focus", () => { nib.hidden = !canvas.matches(":focus-visible"); this.#place(); });
+    canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) this.#place(); });
     canvas.addEventListener("blur", () => { nib.hidden = true; if (this.keyed) this.#lift(); });
     this.clear();
   }
@@ -29,6 +29,7 @@ export class Paper {
     this.strokes = [];
     this.image = null;
     this.stroke = null;
+    this.opening = null;
     this.#redraw();
   }
 
@@ -41,13 +42,10 @@ export class Paper {
 
   async open(file) {
     this.clear();
-    try {
-      const picture = await createImageBitmap(file);
-      const larger = Math.max(picture.width, picture.height) > LARGEST;
-      this.image = { picture, file: larger ? await shrunk(picture) : file };
-    } catch {
-      this.image = { picture: null, file }; // a kind of image that the service may read though this browser cannot
-    }
+    this.opening = file;
+    const image = await load(file);
+    if (this.opening !== file) return; // cleared, or another one opened meanwhile
+    this.image = image;
     this.#redraw();
     this.rested();
   }
@@ -136,6 +134,7 @@ export class Paper {
   #lower() {
     this.keyed = true;
     this.nib.classList.add("down");
+    this.#place();
     this.#begin([...this.at]);
   }
 
@@ -148,8 +147,19 @@ export class Paper {
   }
 
   #place() {
+    this.nib.hidden = false;
     this.nib.style.left = `${(100 * this.at[0]) / this.canvas.width}%`;
     this.nib.style.top = `${(100 * this.at[1]) / this.canvas.height}%`;
+  }
+}
+
+async function load(file) {
+  try {
+    const picture = await createImageBitmap(file);
+    const larger = Math.max(picture.width, picture.height) > LARGEST;
+    return { picture, file: larger ? await shrunk(picture) : file };
+  } catch {
+    return { picture: null, file }; // a kind of image that the service may read though this browser cannot
   }
 }
 
