@@ -60,7 +60,8 @@ def content_version(source: Path, requirements: Sequence[str]) -> str:
 def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] | None = None) -> Path:
     """Build the Bento of `model` and the code in `serving` inside `workplace`, and return its folder.
 
-    `shown` is the model's card for the page. Equal inputs give equal bytes. Raises PackageError if BentoML cannot build it.
+    `shown` is the model's card for the page. Equal inputs give equal bytes. Raises PackageError if BentoML cannot
+    build it.
     """
     workplace = workplace.absolute()
     source = workplace / "source"

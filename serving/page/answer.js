@@ -4,7 +4,7 @@ import { $, make, percent } from "./dom.js";
 
 const REASONS = {
   blank: ["There is no ink to read.", "Draw a digit, as large as you like."],
-  not_a_digit: ["This does not look like a digit.", "It is too unlike the digits that I learnt from, so I do not guess."],
+  not_a_digit: ["This does not look like a digit.", "It is too unlike those that I learnt from, so I do not guess."],
   multiple: ["This looks like more than one digit.", "I read one at a time."],
   uncertain: ["I am not sure enough to say."],
 };

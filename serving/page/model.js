@@ -3,12 +3,19 @@
 import { $, count, make, percent } from "./dom.js";
 import { decode, inGrey, picture } from "./raster.js";
 
-const HEADLINE = { error: "of test digits misread", coverage: "of them answered", answered_error: "of the answers wrong",
-  canvas: "right, anywhere on a large sheet" };
+const HEADLINE = {
+  error: "of test digits misread",
+  coverage: "of them answered",
+  answered_error: "of the answers wrong",
+  canvas: "right, anywhere on a large sheet",
+};
+
+const CHOOSE = "Here are the ones it was surest of. Choose one to see what it saw.";
 
 /** Show what GET /model and the packaged card say; `opened(file)` is given a mistake that somebody wants to see. */
 export function showModel(model, card, opened) {
-  $("about").textContent = `This is ${model.name}, version ${model.version}${card.kind ? `: a ${card.kind}` : ""}, trained on ${model.source}.`;
+  const kind = card.kind ? `: a ${card.kind}` : "";
+  $("about").textContent = `This is ${model.name}, version ${model.version}${kind}, trained on ${model.source}.`;
   $("data").textContent = card.data ?? "";
   $("held").textContent = card.verdict ?? "";
   lineage(model, card.params ?? {});
@@ -19,7 +26,8 @@ export function showModel(model, card, opened) {
   mistakes(card.mistakes, opened);
 }
 
-const heading = (...titles) => make("tr", {}, ...titles.map((textContent) => make("th", { textContent, scope: "col" })));
+const heading = (...titles) =>
+  make("tr", {}, ...titles.map((textContent) => make("th", { textContent, scope: "col" })));
 
 function figure({ title, measure, value, interval, asked, standing }) {
   return make("tr", {},
@@ -31,8 +39,8 @@ function figure({ title, measure, value, interval, asked, standing }) {
 function mistakes(found, opened) {
   if (!found) return;
   const { images, answered, wrong, surest } = found;
-  $("wrong").textContent = `Of ${count(images)} digits that it never saw before it answered ${count(answered)} and got ${count(wrong)}`
-    + ` of these wrong. ${surest.length ? "Here are the ones it was surest of. Choose one to see what it saw." : ""}`;
+  $("wrong").textContent = `Of ${count(images)} digits that it never saw before it answered ${count(answered)} and got`
+    + ` ${count(wrong)} of these wrong. ${surest.length ? CHOOSE : ""}`;
   $("mistakes").append(...surest.map((mistake) => {
     const canvas = picture(inGrey(decode({ data: mistake.pixels })), 28, 28);
     const label = `Is ${mistake.label}, read as ${mistake.digit}`;

@@ -1,9 +1,10 @@
 // The paper: strokes by mouse, pen, finger or keyboard, or an image that was opened, dropped or pasted.
 
+import { blank, fit, load } from "./image.js";
+
 const INK = "#141b2d";
 const WIDTH = 40; // of a stroke, on 560 pixels
 const SENT = 280; // side of the picture that is sent
-const LARGEST = 1600; // a photograph's longer side, as it is sent
 const STEP = 20; // what an arrow key moves the pen by; with Shift a quarter
 
 export class Paper {
@@ -151,35 +152,4 @@ export class Paper {
     this.nib.style.left = `${(100 * this.at[0]) / this.canvas.width}%`;
     this.nib.style.top = `${(100 * this.at[1]) / this.canvas.height}%`;
   }
-}
-
-async function load(file) {
-  try {
-    const picture = await createImageBitmap(file);
-    const larger = Math.max(picture.width, picture.height) > LARGEST;
-    return { picture, file: larger ? await shrunk(picture) : file };
-  } catch {
-    return { picture: null, file }; // a kind of image that the service may read though this browser cannot
-  }
-}
-
-function blank(width, height) {
-  const pen = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
-  pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, width, height);
-  return pen;
-}
-
-function fit(pen, picture, width, height) {
-  const scale = Math.min(width / picture.width, height / picture.height);
-  const [wide, high] = [picture.width * scale, picture.height * scale];
-  pen.imageSmoothingEnabled = scale < 4;
-  pen.drawImage(picture, (width - wide) / 2, (height - high) / 2, wide, high);
-}
-
-function shrunk(picture) {
-  const scale = LARGEST / Math.max(picture.width, picture.height);
-  const copy = blank(Math.round(picture.width * scale), Math.round(picture.height * scale));
-  copy.drawImage(picture, 0, 0, copy.canvas.width, copy.canvas.height);
-  return new Promise((done) => copy.canvas.toBlob(done, "image/jpeg", 0.92));
 }

@@ -41,7 +41,8 @@ export const decode = (raster) => Uint8Array.from(atob(raster.data), (letter) =>
 
 export const inGrey = (bytes) => Array.from(bytes, (byte) => GREYS[byte]);
 
-/** A canvas of `width` x `height` pixels, one for each colour [red, green, blue], enlarged `zoom` times, or as its place says. */
+/** A canvas of `width` x `height` pixels, one for each colour [red, green, blue], enlarged `zoom` times, or as wide as
+ *  its place says. */
 export function picture(colours, width, height, zoom) {
   const canvas = make("canvas", { width, height });
   const pen = canvas.getContext("2d");
