@@ -147,7 +147,8 @@ def test_what_is_no_image_is_told_in_words(desktop):
 def test_an_answer_that_comes_after_clear_is_not_shown(desktop):
     late: list[Route] = []
     desktop.page.route("**/predict", lambda route: late.append(route))
-    desktop.draw(SEVEN)
+    with desktop.page.expect_request("**/predict"):
+        desktop.draw(SEVEN)
     desktop.page.wait_for_timeout(300)
     assert len(late) == 1, "only one question is on its way at a time"
     desktop.click("#clear")

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 Stroke = Sequence[tuple[float, float]]
 
 SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
+PATIENCE_MS = 20_000  # a busy machine answers late
+expect.set_options(timeout=PATIENCE_MS)
 
 SEVEN: list[Stroke] = [[(0.27, 0.22), (0.73, 0.22), (0.45, 0.82)]]
 ZERO: list[Stroke] = [
