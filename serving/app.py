@@ -1,4 +1,4 @@
-"""The HTTP routes: POST /predict, POST /predict_pixels, GET /model, GET /readyz and the page at GET /."""
+"""The HTTP routes: POST /predict, /predict_pixels and /explain, GET /model, /readyz, /docs.json and the page at /."""
 
 import asyncio
 import gc
@@ -13,27 +13,23 @@ from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import images, openapi, schema, startup
+from serving import assets, images, openapi, schema, startup
 from serving.drain import Drain
 from serving.errors import ApiError
+from serving.explain import explain
+from serving.inside import Inside
 from serving.limits import Line
 from serving.metrics import Metrics
 from serving.quick import Quick
 from serving.recogniser import SIDE
 
-PAGE = Path(__file__).parent / "page" / "index.html"
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
-    " connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 IN_LOOP = 8  # up to this many images are cheaper to answer at once than to hand to a thread
 SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both is cheaper to decode at once
 DECODERS = 2  # images decoded at the same time, which bounds their memory
+EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
 BLANK = np.zeros((1, SIDE, SIDE), np.float32)
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
@@ -50,20 +46,23 @@ def create_app(model: Path) -> Starlette:
         app.state.recogniser = recogniser
         app.state.quick = Quick(recogniser)
         app.state.metrics.model(recogniser)
-        app.state.page = PAGE.read_text(encoding="utf-8")
+        app.state.inside = Inside(model.with_name("inside.onnx"), recogniser.sha256)
+        app.state.assets = assets.load(model.parent)
         app.state.decoders = Line(DECODERS)
+        app.state.explainers = Line(EXPLAINERS)
         gc.collect()
         gc.freeze()
         yield
 
     app = Starlette(
         routes=[
-            Route("/", page, methods=["GET"]),
+            *assets.routes,
             Route("/readyz", ready, methods=["GET"]),
             Route("/docs.json", docs, methods=["GET"]),
             Route("/model", model_info, methods=["GET"]),
             Route("/predict", predict, methods=["POST"]),
             Route("/predict_pixels", predict_pixels, methods=["POST"]),
+            Route("/explain", explained, methods=["POST"]),
         ],
         exception_handlers={ApiError: _note_error},
         lifespan=lifespan,
@@ -78,11 +77,6 @@ async def _note_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     request.state.error = error
     return Response(status_code=error.status)
-
-
-async def page(request: Request) -> Response:
-    """GET /: a page to draw on."""
-    return HTMLResponse(request.app.state.page, headers=PAGE_HEADERS)
 
 
 async def ready(request: Request) -> Response:
@@ -133,6 +127,14 @@ async def predict_pixels(request: Request) -> Response:
         )
     answers = await _answers(request, pixels)
     return _json(answers[0] if single else schema.Answers.model_construct(predictions=answers))
+
+
+async def explained(request: Request) -> Response:
+    """POST /explain: one image file, as for /predict; the way to its answer."""
+    data = await _image_bytes(request)
+    state = request.app.state
+    async with state.explainers:
+        return _json(await asyncio.to_thread(explain, data, state.recogniser, state.inside))
 
 
 async def _answers(request: Request, pixels: Pixels) -> list[schema.Answer]:

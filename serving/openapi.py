@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from serving import assets
 from serving.errors import ApiError
+from serving.explain import Explanation
 from serving.recogniser import SIDE
 from serving.schema import MAX_BATCH, Answer, Answers, ModelInfo, PixelsBody
 
@@ -138,6 +140,13 @@ def _probe(summary: str) -> Json:
 FILE = {"type": "string", "format": "binary", "maxLength": 10_000_000}
 FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"], "additionalProperties": False}
 IMAGE_KINDS = ("png", "jpeg", "webp", "bmp", "gif", "tiff")
+IMAGE = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": FORM},
+        **{f"image/{kind}": {"schema": FILE} for kind in IMAGE_KINDS},
+    },
+}
 
 PATHS: Json = {
     "/predict": {
@@ -145,15 +154,19 @@ PATHS: Json = {
             "summary": "One image of one digit.",
             "description": "A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF of up to 25 megapixels, as the body"
             " or as the form's file `image`. What it is, its own bytes say.",
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "multipart/form-data": {"schema": FORM},
-                    **{f"image/{kind}": {"schema": FILE} for kind in IMAGE_KINDS},
-                },
-            },
+            "requestBody": IMAGE,
             "responses": {
                 "200": _response("The answer.", "Answer", {"digit": {"value": SEVEN}, "abstained": {"value": BLANK}}),
+                **_errors(*ANYWHERE, *OF_IMAGES),
+            },
+        }
+    },
+    "/explain": {
+        "post": {
+            "summary": "One image of one digit, and the way to its answer: what the page shows of the inside.",
+            "requestBody": IMAGE,
+            "responses": {
+                "200": _response("The answer and the way to it.", "Explanation", {}),
                 **_errors(*ANYWHERE, *OF_IMAGES),
             },
         }
@@ -199,6 +212,12 @@ PATHS: Json = {
         _response("The model.", "ModelInfo", {"model": {"value": PROVENANCE}}),
     ),
     "/": _get("A page to draw on.", _text("The page.", "text/html")),
+    f"/page/{assets.CARD}": _get("The model's card, as the page shows it.", _response("The card.", "Card", {})),
+    **{
+        path: _get("A file of the page.", _text("The file.", assets.kind(path).partition(";")[0]))
+        for path in assets.PATHS
+        if path != "/"
+    },
     "/docs.json": _get("This document.", _response("OpenAPI 3.1.", "OpenApi", {})),
     "/metrics": _get("Counts for Prometheus.", _text("The metrics.", "text/plain")),
     "/livez": _probe("Whether the service runs."),
@@ -209,8 +228,9 @@ PATHS: Json = {
 
 def document() -> Json:
     """The document, as BentoML would serve it had it known the routes."""
-    models = [(model, "validation") for model in (Answer, Answers, ModelInfo, PixelsBody, ErrorBody)]
+    models = [(model, "validation") for model in (Answer, Answers, Explanation, ModelInfo, PixelsBody, ErrorBody)]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    schemas["$defs"]["Card"] = {"type": "object"}
     schemas["$defs"]["OpenApi"] = {"type": "object", "required": ["openapi", "info", "paths"]}
     one_of = [{"required": [field], "properties": {field: {"type": "array"}}} for field in ("pixels", "batch")]
     schemas["$defs"]["PixelsBody"]["oneOf"] = one_of
