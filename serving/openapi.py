@@ -57,6 +57,15 @@ BLANK = {
     "reason": "blank",
 }
 ONE = [[255 if column in (13, 14) and 4 <= row < 24 else 0 for column in range(SIDE)] for row in range(SIDE)]
+RASTER = {"shape": [1, 1], "signed": False, "peak": 255.0, "data": "AA=="}
+EXPLANATION = {
+    "answer": SEVEN,
+    "novelty": 1.0213,
+    "reading": {"picture": RASTER, "box": [12.0, 40.0, 120.0, 96.0], "pixels": RASTER},
+    "layers": [{"kind": "dense", "units": 10, "kernel": None, "activation": "softmax", "values": RASTER}],
+    "first_weights": {"units": [0], "weights": RASTER},
+    "saliency": {"digit": 7, "values": RASTER},
+}
 PROVENANCE = {
     **MODEL,
     "sha256": "0123456789ab" + "0" * 52,
@@ -166,7 +175,7 @@ PATHS: Json = {
             "summary": "One image of one digit, and the way to its answer: what the page shows of the inside.",
             "requestBody": IMAGE,
             "responses": {
-                "200": _response("The answer and the way to it.", "Explanation", {}),
+                "200": _response("The answer and the way to it.", "Explanation", {"shortened": {"value": EXPLANATION}}),
                 **_errors(*ANYWHERE, *OF_IMAGES),
             },
         }
@@ -212,7 +221,9 @@ PATHS: Json = {
         _response("The model.", "ModelInfo", {"model": {"value": PROVENANCE}}),
     ),
     "/": _get("A page to draw on.", _text("The page.", "text/html")),
-    f"/page/{assets.CARD}": _get("The model's card, as the page shows it.", _response("The card.", "Card", {})),
+    f"/page/{assets.CARD}": _get(
+        "The model's card, as the page shows it.", _response("The card.", "Card", {"none": {"value": {}}})
+    ),
     **{
         path: _get("A file of the page.", _text("The file.", assets.kind(path).partition(";")[0]))
         for path in assets.PATHS
