@@ -2,18 +2,19 @@
 
     python -m pipeline.package
 
-Reads models/best/model.onnx, serving/ and the first images of data/processed/test/; writes dist/bento/, whose bytes
-depend on nothing but those and the installed versions of what the service needs. A Bento that does not answer as the
-recogniser does offline never gets there.
+Reads models/best/, serving/ and data/processed/test/; writes dist/bento/, whose bytes depend on nothing but those and
+the installed versions of what the service needs. A Bento that does not answer as the recogniser does offline never
+gets there.
 """
 
 import hashlib
 import io
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,20 @@ from PIL import Image
 from rich.console import Console
 
 from pipeline import serve
+from pipeline.showcase import card, inside
 from pipeline.stage import stage
 from serving.recogniser import Predictions, Recogniser
 
-MODEL = Path("models/best/model.onnx")
+CHAMPION = Path("models/best")
+MODEL = CHAMPION / "model.onnx"
 SERVING = Path("serving")
 IMAGES = Path("data/processed/test/images.npy")
+LABELS = IMAGES.with_name("labels.npy")
 
-REQUIREMENTS = ("numpy", "onnxruntime", "pillow", "pydantic", "python-multipart", "starlette")  # BentoML adds itself
+REQUIREMENTS = (  # BentoML adds itself
+    *("click", "httptools", "numpy", "onnxruntime", "pillow", "prometheus-client", "pydantic", "python-multipart"),
+    *("starlette", "uvicorn", "uvloop"),
+)
 NO_TIME = "1980-01-01T00:00:00+00:00"
 TRIED = 100
 TRIED_AS_PNG = 20
@@ -53,20 +60,25 @@ def content_version(source: Path, requirements: Sequence[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def build(model: Path, serving: Path, workplace: Path) -> Path:
+def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] | None = None) -> Path:
     """Build the Bento of `model` and the code in `serving` inside `workplace`, and return its folder.
 
-    Equal inputs give equal bytes. Raises PackageError if BentoML cannot build it.
+    `shown` is the model's card for the page. Equal inputs give equal bytes. Raises PackageError if BentoML cannot
+    build it.
     """
     workplace = workplace.absolute()
     source = workplace / "source"
     shutil.copytree(serving, source / "serving", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(model, source / "model.onnx")
+    model_hash = hashlib.sha256(model.read_bytes()).hexdigest()
+    (source / "model.sha256").write_text(f"{model_hash}  model.onnx\n")
+    (source / "inside.onnx").write_bytes(inside.derive(model.read_bytes()))
+    (source / "card.json").write_text(json.dumps(shown or {}))
     requirements = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     tag = f"inkwell:{content_version(source, requirements)}"
     config = {
         "service": "serving.service:Inkwell",
-        "include": ["serving/", "model.onnx"],
+        "include": ["serving/", "model.onnx", "model.sha256", "inside.onnx", "card.json"],
         "python": {"packages": requirements, "lock_packages": False},
     }
     recipe = workplace / "bentofile.yaml"  # named to BentoML, which looks for none inside hidden folders
@@ -89,6 +101,12 @@ def build(model: Path, serving: Path, workplace: Path) -> Path:
     manifest.write_text(yaml.safe_dump(info, sort_keys=False))
     bento.chmod(0o755)  # BentoML leaves it open to its owner alone
     return bento
+
+
+def card_of(recogniser: Recogniser, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, Any]:
+    """The champion's card, with what `recogniser` gets wrong among `images` and `labels`."""
+    audit, run = (json.loads((CHAMPION / name).read_text()) for name in ("audit.json", "run.json"))
+    return card.make(audit, run, recogniser, images, labels)
 
 
 def try_out(url: str, recogniser: Recogniser, images: NDArray[np.uint8]) -> None:
@@ -148,10 +166,12 @@ def main() -> None:
     serve.STATE.mkdir(exist_ok=True)
     try:
         recogniser = Recogniser(MODEL)
-        images = np.load(IMAGES)[:TRIED]
+        images, labels = np.load(IMAGES), np.load(LABELS)
+        shown = card_of(recogniser, images, labels)
+        images = images[:TRIED]
         with tempfile.TemporaryDirectory(dir=serve.STATE, prefix="package-") as workplace:
             with console.status("Building the Bento"):
-                bento = build(MODEL, SERVING, Path(workplace))
+                bento = build(MODEL, SERVING, Path(workplace), shown)
             console.print(f"Built inkwell:{bento.name} of {recogniser.name} {recogniser.version}.")
             with console.status("Trying it"), serve.running(bento) as url:
                 try_out(url, recogniser, images)

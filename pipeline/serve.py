@@ -5,23 +5,25 @@ HOST=0.0.0.0 PORT=8080 python -m pipeline.serve
 """
 
 import argparse
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
+
+from serving.keys import Keys, KeysError
 
 BENTO = Path("dist/bento")
 STATE = Path(".bentoml")  # BentoML's own state stays inside the project
 START_S = 60.0
-STOP_S = 10.0
+STOP_S = 15.0
 
 
 class ServeError(Exception):
@@ -41,7 +43,7 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve `bento` on a free port while the context lasts, and give its URL once it is ready to answer.
 
@@ -66,7 +68,7 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
             _await_ready(process, url, log)
             yield url
         finally:
-            _stop(process)
+            stop(process)
 
 
 def free_port(host: str) -> int:
@@ -89,33 +91,39 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise ServeError(f"the service {state}; it wrote:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop the server and the workers it started, which share its process group."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop the server; its workers, which it stops itself, are killed if they outlive it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            continue
+            process.kill()
+        for worker in workers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()
     process.wait()
 
 
 def check(bento: Path, host: str, port: int) -> str:
-    """The IP address to listen on. Raises ServeError if there is no Bento, or nobody can listen there."""
+    """The IP address to listen on. Raises ServeError if there is no Bento, or nobody can or should listen there."""
     if not (bento / "bento.yaml").is_file():
         raise ServeError(f"there is no Bento in {bento}: make it with `make run` first")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.create_server((host, port), family=family):
-            return str(address[0])
+            found = str(address[0])
     except OSError as error:
         raise ServeError(
             f"cannot listen on {host}:{port}: {error.strerror}. Choose another place with HOST and PORT,"
             f" as in `PORT={port + 1} make serve`"
         ) from error
+    try:
+        Keys.from_environment().check_exposure(found)
+    except KeysError as error:
+        raise ServeError(str(error)) from error
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> None:

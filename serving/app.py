@@ -1,4 +1,4 @@
-"""The HTTP routes: POST /predict, POST /predict_pixels, GET /model and the page at GET /."""
+"""The HTTP routes: POST /predict, /predict_pixels and /explain, GET /model, /readyz, /docs.json and the page at /."""
 
 import asyncio
 import gc
@@ -13,23 +13,26 @@ from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import images, schema
+from serving import assets, images, openapi, schema, startup
+from serving.drain import Drain
 from serving.errors import ApiError
-from serving.recogniser import SIDE, Predictions, Recogniser
+from serving.explain import explain
+from serving.inside import Inside
+from serving.limits import Line
+from serving.metrics import Metrics
+from serving.quick import Quick
+from serving.recogniser import SIDE
 
-PAGE = Path(__file__).parent / "page" / "index.html"
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
-    " connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 IN_LOOP = 8  # up to this many images are cheaper to answer at once than to hand to a thread
+SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both is cheaper to decode at once
 DECODERS = 2  # images decoded at the same time, which bounds their memory
+EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
+BLANK = np.zeros((1, SIDE, SIDE), np.float32)
 
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -38,25 +41,35 @@ def create_app(model: Path) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        recogniser = Recogniser(model)
-        recogniser.predict(np.zeros((1, SIDE, SIDE), np.float32))
+        recogniser = startup.verified(model)
+        recogniser.predict(BLANK)
         app.state.recogniser = recogniser
-        app.state.page = PAGE.read_text(encoding="utf-8")
-        app.state.decoders = asyncio.Semaphore(DECODERS)
+        app.state.quick = Quick(recogniser)
+        app.state.metrics.model(recogniser)
+        app.state.inside = Inside(model.with_name("inside.onnx"), recogniser.sha256)
+        app.state.assets = assets.load(model.parent)
+        app.state.decoders = Line(DECODERS)
+        app.state.explainers = Line(EXPLAINERS)
         gc.collect()
         gc.freeze()
         yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/", page, methods=["GET"]),
+            *assets.routes,
+            Route("/readyz", ready, methods=["GET"]),
+            Route("/docs.json", docs, methods=["GET"]),
             Route("/model", model_info, methods=["GET"]),
             Route("/predict", predict, methods=["POST"]),
             Route("/predict_pixels", predict_pixels, methods=["POST"]),
+            Route("/explain", explained, methods=["POST"]),
         ],
         exception_handlers={ApiError: _note_error},
         lifespan=lifespan,
     )
+    app.state.drain = Drain()
+    app.state.metrics = Metrics()
+    return app
 
 
 async def _note_error(request: Request, error: Exception) -> Response:
@@ -66,9 +79,18 @@ async def _note_error(request: Request, error: Exception) -> Response:
     return Response(status_code=error.status)
 
 
-async def page(request: Request) -> Response:
-    """GET /: a page to draw on."""
-    return HTMLResponse(request.app.state.page, headers=PAGE_HEADERS)
+async def ready(request: Request) -> Response:
+    """GET /readyz: whether the service can answer now."""
+    state = request.app.state
+    if state.drain.begun or state.decoders.full:
+        raise ApiError.of_status(503)
+    state.recogniser.predict(BLANK)
+    return PlainTextResponse("\n")
+
+
+async def docs(request: Request) -> Response:
+    """GET /docs.json: the OpenAPI document, where BentoML has its own."""
+    return JSONResponse(openapi.document())
 
 
 async def model_info(request: Request) -> Response:
@@ -80,10 +102,12 @@ async def model_info(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """POST /predict: one image file, as the raw body or as the multipart field `image`."""
     data = await _image_bytes(request)
-    async with request.app.state.decoders:
-        pixels = await asyncio.to_thread(images.decode, data)
-    predictions = await _predict(request, pixels[None])
-    return _json(schema.answers(predictions, request.app.state.recogniser)[0])
+    if _is_small(data):
+        pixels = images.decode(data)
+    else:
+        async with request.app.state.decoders:
+            pixels = await asyncio.to_thread(images.decode, data)
+    return _json((await _answers(request, pixels[None]))[0])
 
 
 async def predict_pixels(request: Request) -> Response:
@@ -91,7 +115,7 @@ async def predict_pixels(request: Request) -> Response:
     body = await request.body()
     kind = _media_type(request)
     if kind == "application/octet-stream":
-        pixels = _from_bytes(body)
+        pixels: Pixels = _from_bytes(body)
         single = False
     elif kind == "application/json":
         parsed = schema.parse_pixels(body)
@@ -101,15 +125,31 @@ async def predict_pixels(request: Request) -> Response:
         raise ApiError(
             415, "unsupported_media_type", "Send application/json, or application/octet-stream with 784 bytes an image."
         )
-    answers = schema.answers(await _predict(request, pixels), request.app.state.recogniser)
+    answers = await _answers(request, pixels)
     return _json(answers[0] if single else schema.Answers.model_construct(predictions=answers))
 
 
-async def _predict(request: Request, pixels: NDArray[np.float32]) -> Predictions:
-    recogniser: Recogniser = request.app.state.recogniser
+async def explained(request: Request) -> Response:
+    """POST /explain: one image file, as for /predict; the way to its answer."""
+    data = await _image_bytes(request)
+    state = request.app.state
+    async with state.explainers:
+        return _json(await asyncio.to_thread(explain, data, state.recogniser, state.inside))
+
+
+async def _answers(request: Request, pixels: Pixels) -> list[schema.Answer]:
+    state = request.app.state
+    if len(pixels) == 1 and (answer := state.quick.answer(pixels)):
+        state.metrics.answer(answer)
+        return [answer]
+    whole = pixels.astype(np.float32, copy=False)
     if len(pixels) <= IN_LOOP:
-        return recogniser.predict(pixels)
-    return await asyncio.to_thread(recogniser.predict, pixels)
+        predictions = state.recogniser.predict(whole)
+    else:
+        async with state.decoders:
+            predictions = await asyncio.to_thread(state.recogniser.predict, whole)
+    state.metrics.predictions(predictions)
+    return schema.answers(predictions, state.recogniser)
 
 
 async def _image_bytes(request: Request) -> bytes:
@@ -128,7 +168,14 @@ async def _image_bytes(request: Request) -> bytes:
     raise ApiError(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
 
 
-def _from_bytes(body: bytes) -> NDArray[np.float32]:
+def _is_small(data: bytes) -> bool:
+    """Whether it is a PNG that takes less time to decode than to hand to a thread."""
+    if len(data) > SMALL_BYTES or not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"):
+        return False
+    return max(int.from_bytes(data[place : place + 4], "big") for place in (16, 20)) <= SMALL_SIDE
+
+
+def _from_bytes(body: bytes) -> NDArray[np.uint8]:
     count, rest = divmod(len(body), SIDE * SIDE)
     if rest or not count:
         raise ApiError(
@@ -138,7 +185,7 @@ def _from_bytes(body: bytes) -> NDArray[np.float32]:
         raise ApiError(
             413, "batch_too_large", f"A batch holds at most {schema.MAX_BATCH} images; this one has {count:,}."
         )
-    return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE).astype(np.float32)
+    return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE)
 
 
 def _media_type(request: Request) -> str:

@@ -1,118 +1,135 @@
 """The guard: the outermost layer, before anything of BentoML's.
 
-It gives each request an id, reads its body up to a limit (a body sent in chunks is counted, not believed) and within
-a deadline, and writes every error in the one shape, whoever raised it.
+It gives each request an id, asks for a key, sends what is not a path of the service away, reads the body within a
+deadline, waits for the answer no longer than another one, writes every error in the one shape, whoever raised it, and
+notes what happened.
+
+The service's own routes are called directly, past Starlette's routing as well: BentoML's middlewares, which cost more
+than an answer does, stand before the probes and the metrics alone.
 """
 
 import asyncio
-import logging
-import uuid
+import secrets
+import time
 
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving import log
+from serving.bodies import Bodies, Body, ClientGoneError
+from serving.drain import Drain
 from serving.errors import ApiError
+from serving.keys import Keys
+from serving.metrics import Metrics
+from serving.reply import Reply
 
-MAX_BODY_BYTES = 10_000_000
+PROBES = ("/livez", "/readyz", "/healthz")
+BENTOMLS = ("/livez", "/healthz", "/metrics")
 BODY_DEADLINE_S = 20.0
-LINGER_S = 1.0  # how long a refused client is listened to, so that it gets to read the refusal
-
-logger = logging.getLogger("inkwell")
-
-
-class ClientGoneError(Exception):
-    """The client hung up before its request was complete."""
+ANSWER_DEADLINE_S = 2.0
+CHALLENGE = (b"www-authenticate", b'Basic realm="Inkwell: any name, and a key as the password", charset="UTF-8"')
 
 
 class Guard:
-    """An ASGI application around another one."""
+    """An ASGI application around the service's own, `app`, and around BentoML's."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Starlette, bentoml: ASGIApp, keys: Keys) -> None:
         self.app = app
+        self.bentoml = bentoml
+        self.keys = keys
+        self.bodies = Bodies()
+        self.drain: Drain = app.state.drain
+        self.metrics: Metrics = app.state.metrics
+        routes = [route for route in app.routes if isinstance(route, Route | Mount)]
+        own: dict[str, ASGIApp] = {route.path: app for route in routes}
+        self._paths = own | dict.fromkeys(BENTOMLS, bentoml)
+        self._short_cuts = {
+            (method, route.path): route.app
+            for route in routes
+            if isinstance(route, Route) and "{" not in route.path
+            for method in route.methods or ()
+        }
+        self._patterns = [route for route in routes if isinstance(route, Mount) or "{" in route.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                self.drain.install()
+            await self.bentoml(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
-
+        began = time.perf_counter()
+        request_id = secrets.token_hex(16)
+        scope.setdefault("state", {})["request_id"] = request_id
+        scope["app"] = self.app
+        reply = Reply(scope, send, request_id, leave=self.drain.begun)
+        endpoint = self._endpoint(scope["path"])
         try:
-            async with asyncio.timeout(BODY_DEADLINE_S):
-                body = await _read(scope, receive)
+            with self.bodies.hold() as body:
+                await self._answer(endpoint, scope, receive, reply, body)
         except ClientGoneError:
-            return
-        except TimeoutError:
-            slow = ApiError(408, "body_too_slow", f"The body did not arrive within {BODY_DEADLINE_S:.0f} seconds.")
-            await _refuse(slow, request_id, receive, send)
-            return
-        except ApiError as error:
-            await _refuse(error, request_id, receive, send)
-            return
-
-        unread = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            # A client's hanging up is kept from the inside, where it could only turn into an error of ours.
-            return unread.pop() if unread else await asyncio.Future()
-
-        started = replaced = False
-
-        async def answer(message: Message) -> None:
-            nonlocal started, replaced
-            if message["type"] == "http.response.start":
-                started = True
-                if message["status"] >= 400:
-                    replaced = True
-                    error = state.get("error") or ApiError.of_status(message["status"])
-                    response = error.response(request_id)
-                    response.raw_headers += [pair for pair in message["headers"] if pair[0].lower() == b"allow"]
-                    await response(scope, receive, send)
-                    return
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            if not replaced:
-                await send(message)
-
-        try:
-            await self.app(scope, replay, answer)
+            pass
         except Exception:
-            logger.exception("request %s failed", request_id)
-            if not started:
-                await ApiError.of_status(500).response(request_id)(scope, receive, send)
+            log.logger.exception("request %s failed", request_id)
+            if not reply.status:
+                await reply.error(ApiError.of_status(500))
+        finally:
+            self._note(endpoint or "other", scope, reply, request_id, time.perf_counter() - began)
+
+    def _endpoint(self, path: str) -> str | None:
+        """The route's own path, of which there are few; None for a path that is not the service's."""
+        if path in self._paths:
+            return path
+        return next((route.path for route in self._patterns if route.path_regex.match(path)), None)
+
+    async def _answer(self, endpoint: str | None, scope: Scope, receive: Receive, reply: Reply, body: Body) -> None:
+        arrived_at = (scope.get("server") or (None,))[0]
+        if endpoint not in PROBES and not self.keys.admit(_header(scope, b"authorization"), arrived_at):
+            await reply.refuse(ApiError.of_status(401), receive, CHALLENGE)
+            return
+        try:
+            async with asyncio.timeout(BODY_DEADLINE_S) as deadline:
+                content = await body.read(scope, receive)
+                deadline.reschedule(asyncio.get_running_loop().time() + ANSWER_DEADLINE_S)
+                if endpoint is None:
+                    raise ApiError.of_status(404)
+                application = self._short_cuts.get((scope["method"], endpoint)) or self._paths[endpoint]
+                await application(scope, _replay(content), reply.send)
+        except TimeoutError:
+            if body.content is None:
+                message = f"The body did not arrive within {BODY_DEADLINE_S:.0f} seconds."
+                await reply.refuse(ApiError(408, "body_too_slow", message), receive)
+            elif not reply.status:
+                await reply.error(ApiError.of_status(503))
+        except ApiError as error:
+            if body.content is None:
+                await reply.refuse(error, receive)
+            else:
+                await reply.error(error)
+
+    def _note(self, endpoint: str, scope: Scope, reply: Reply, request_id: str, seconds: float) -> None:
+        self.metrics.request(endpoint, reply.status, reply.code, seconds)
+        if endpoint in PROBES and not reply.code:
+            return
+        log.request(
+            request_id=request_id,
+            method=scope["method"],
+            path=scope["path"][: log.LONGEST],
+            status=reply.status,
+            code=reply.code,
+            ms=round(seconds * 1000, 2),
+        )
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    """The request's whole body. Raises ApiError 413 as soon as it is known to be too large."""
-    too_large = ApiError(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
-    declared = dict(scope["headers"]).get(b"content-length", b"0")
-    if int(declared) > MAX_BODY_BYTES:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > MAX_BODY_BYTES:
-            raise too_large
-        more = message.get("more_body", False)
-    return b"".join(chunks)
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for key, value in scope["headers"] if key == name), b"")
 
 
-async def _refuse(error: ApiError, request_id: str, receive: Receive, send: Send) -> None:
-    """Answer before the body was read, then throw away a little more of it: most clients read only once they have
-    written, and a connection that is closed on them loses the answer."""
-    response = error.response(request_id)
-    headers = [*response.raw_headers, (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    try:
-        async with asyncio.timeout(LINGER_S):
-            while (await receive()).get("more_body"):
-                pass
-    except TimeoutError:
-        pass
-    await send({"type": "http.response.body", "body": b""})
+def _replay(body: bytes) -> Receive:
+    """Gives the body once. A client's hanging up is kept from the inside, where it could only become an error."""
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return unread.pop() if unread else await asyncio.Future()
+
+    return receive

@@ -1,6 +1,6 @@
 """The BentoML service: `bentoml serve dist/bento` starts it.
 
-The routes are a Starlette application mounted in it; the probes, the metrics and the OpenAPI document are BentoML's.
+The routes are a Starlette application mounted in it, whose lifespan is the service's; the guard calls it directly.
 """
 
 from pathlib import Path
@@ -9,17 +9,23 @@ from typing import Any
 import bentoml
 from starlette.types import ASGIApp
 
+from serving import connection, log, startup
 from serving.app import create_app
 from serving.guard import Guard
+from serving.keys import Keys
 
 MODEL = Path(__file__).parent.parent / "model.onnx"
 
+app = create_app(MODEL)
+
 
 class GuardedService(bentoml.Service[Any]):
-    """A service with the guard outside BentoML's own middlewares, whose errors it puts into the one shape."""
+    """A service with the guard outside BentoML's own middlewares."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
-        return Guard(super().to_asgi(is_main))
+        log.configure()
+        connection.install()
+        return Guard(app, super().to_asgi(is_main), Keys.from_environment())
 
 
 @bentoml.service(
@@ -27,10 +33,16 @@ class GuardedService(bentoml.Service[Any]):
     service_class=GuardedService,
     description="Recognises a handwritten digit.",
     workers=1,
-    traffic={"timeout": 2, "max_concurrency": 256},
+    traffic={"timeout": 2},
     tracing={"excluded_urls": ".*"},  # tracing and the access log cost more than the answer
     logging={"access": {"enabled": False}},
 )
-@bentoml.asgi_app(create_app(MODEL), path="/")
+@bentoml.asgi_app(app, path="/")
 class Inkwell:
     """Recognises a handwritten digit, or says why it does not."""
+
+    @bentoml.on_deployment
+    @staticmethod
+    def before_start() -> None:
+        startup.check(MODEL)
+        startup.watch_closely()

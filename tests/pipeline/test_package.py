@@ -1,3 +1,4 @@
+import json
 import shutil
 import socket
 from pathlib import Path
@@ -18,6 +19,10 @@ def project(tmp_path, monkeypatch):
     toy_model.write(tmp_path / package.MODEL)
     (tmp_path / package.IMAGES).parent.mkdir(parents=True)
     np.save(tmp_path / package.IMAGES, np.stack([toy_model.image(row % 10, 255 - row) for row in range(120)]))
+    np.save(tmp_path / package.LABELS, np.arange(120, dtype=np.uint8) % 10)
+    run = {"network": "mlp", "inputs": {"params": {"networks.mlp.kind": "mlp"}}}
+    for name, content in (("audit.json", {"source": "mnist", "gates": []}), ("run.json", run)):
+        (tmp_path / package.CHAMPION / name).write_text(json.dumps(content))
     shutil.copytree(ROOT / "serving", tmp_path / "serving")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -39,7 +44,7 @@ def test_a_bento_is_its_inputs_and_nothing_of_the_machine_or_the_moment(project,
     assert first.name == second.name
 
     assert files["src/model.onnx"] == package.MODEL.read_bytes()
-    assert "src/serving/page/index.html" in files
+    assert {"src/serving/page/index.html", "src/inside.onnx", "src/card.json"} <= set(files)
     assert not [name for name in files if name.endswith(".pyc")]
     assert not [name for name, content in files.items() if str(project).encode() in content]
     requirements = files["env/python/requirements.txt"].decode()
@@ -61,6 +66,7 @@ def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
     assert kept["src/model.onnx"] == package.MODEL.read_bytes()
     assert not list(serve.STATE.iterdir())
     assert "100 test images" in capsys.readouterr().out
+    assert json.loads(kept["src/card.json"])["mistakes"]["images"] == 120
     images = np.load(package.IMAGES)
     recogniser = Recogniser(package.MODEL)
     other = Recogniser(toy_model.write(project / "other.onnx", gain=0.2001))
@@ -99,7 +105,7 @@ def test_code_that_bentoml_cannot_build_is_reported(project):
         package.main([])
 
 
-@pytest.mark.parametrize("path", [package.MODEL, package.IMAGES])
+@pytest.mark.parametrize("path", [package.MODEL, package.IMAGES, package.LABELS, package.CHAMPION / "audit.json"])
 def test_a_missing_input_is_named(project, path):
     path.unlink()
     with pytest.raises(SystemExit, match=str(path)):
@@ -119,6 +125,16 @@ def test_serving_says_where_it_cannot_listen(tmp_path):
         with pytest.raises(serve.ServeError, match=rf"127\.0\.0\.1:{port}.*PORT"):
             serve.check(tmp_path, "127.0.0.1", port)
     assert serve.check(tmp_path, "localhost", port) in ("127.0.0.1", "::1")
+
+
+def test_listening_for_other_machines_needs_keys(tmp_path, monkeypatch):
+    (tmp_path / "bento.yaml").touch()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(serve.ServeError, match="INKWELL_API_KEYS"):
+        serve.check(tmp_path, "0.0.0.0", port)
+    monkeypatch.setenv("INKWELL_API_KEYS", "correct-horse-battery")
+    assert serve.check(tmp_path, "0.0.0.0", port) == "0.0.0.0"
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "http", "-1"])

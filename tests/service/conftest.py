@@ -4,8 +4,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline import package, serve
+from pipeline import package
 from tests import toy_model
+from tests.service.server import serving
 
 
 @pytest.fixture(scope="session")
@@ -17,10 +18,15 @@ def bento(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def url(bento):
-    """Where that Bento is being served."""
-    with serve.running(bento) as url:
-        yield url
+def server(bento, tmp_path_factory):
+    """That Bento, being served."""
+    with serving(bento, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def url(server):
+    return server.url
 
 
 @pytest.fixture(scope="session")

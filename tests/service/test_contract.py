@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from serving.images import normalise
+from serving.openapi import document
 from serving.recogniser import Recogniser
 from serving.schema import MAX_BATCH
 from tests import toy_model
@@ -32,6 +33,10 @@ def error_of(response, status, code):
     assert set(body["error"]) == {"code", "message"}
     assert body["error"]["code"] == code
     assert body["request_id"] == response.headers["x-request-id"]
+    operation = document()["paths"].get(response.request.url.path, {}).get(response.request.method.lower())
+    if operation:
+        documented = operation["responses"][str(status)]["content"]["application/json"]["examples"]
+        assert code in documented, f"{code} is not in the OpenAPI document"
     return body["error"]["message"]
 
 
@@ -131,7 +136,7 @@ def test_an_unknown_path_is_404(client, path):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/predict"), ("PUT", "/predict_pixels"), ("DELETE", "/predict"), ("OPTIONS", "/predict"), ("BREW", "/")]
+    [("GET", "/predict"), ("PUT", "/predict_pixels"), ("DELETE", "/predict"), ("OPTIONS", "/predict"), ("TRACE", "/")]
     + [("POST", path) for path in ("/", "/model", "/livez", "/metrics")],
 )
 def test_a_wrong_method_is_405_and_says_which_is_right(client, method, path):

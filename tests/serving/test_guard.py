@@ -4,14 +4,32 @@ import asyncio
 import json
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from serving import guard
+from serving import guard, reply
+from serving.drain import Drain
 from serving.guard import Guard
+from serving.keys import Keys
+from serving.log import logger
+from serving.metrics import Metrics
 
 BODY = {"type": "http.request", "body": b"", "more_body": False}
 
 
-def call(app, messages=(BODY,)):
+@pytest.fixture(autouse=True)
+def log(monkeypatch):
+    """The service's log goes where pytest sees it."""
+    monkeypatch.setattr(logger, "propagate", True)
+
+
+def guarded(app, keys=None):
+    around = Starlette(routes=[Mount("/", app)])
+    around.state.drain, around.state.metrics = Drain(), Metrics()
+    return Guard(around, answering(404), keys or Keys())
+
+
+def call(app, messages=(BODY,), around=guarded):
     """One request through the guard: status, headers and body of the answer, or None if there was none."""
     sent = []
 
@@ -23,7 +41,7 @@ def call(app, messages=(BODY,)):
         for message in messages:
             queue.put_nowait(message)
         scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-        await Guard(app)(scope, queue.get, send)
+        await around(app)(scope, queue.get, send)
 
     asyncio.run(run())
     if not sent:
@@ -70,7 +88,7 @@ def test_a_crash_is_a_500_that_tells_nothing(caplog):
 
 def test_a_body_that_does_not_come_is_408(monkeypatch):
     monkeypatch.setattr(guard, "BODY_DEADLINE_S", 0.05)
-    monkeypatch.setattr(guard, "LINGER_S", 0.05)
+    monkeypatch.setattr(reply, "LINGER_S", 0.05)
     status, headers, body = call(answering(200), [BODY | {"more_body": True}])
     assert status == 408
     assert json.loads(body)["error"]["code"] == "body_too_slow"
@@ -90,3 +108,50 @@ def test_the_body_arrives_whole():
 
     call(app, [BODY | {"body": b"ab", "more_body": True}, BODY | {"body": b"cd"}])
     assert received == [BODY | {"body": b"abcd"}]
+
+
+def test_an_answer_that_takes_too_long_is_503(monkeypatch):
+    monkeypatch.setattr(guard, "ANSWER_DEADLINE_S", 0.05)
+
+    async def never(scope, receive, send):
+        await asyncio.sleep(5)
+
+    status, headers, _ = call(never)
+    assert status == 503
+    assert headers[b"retry-after"]
+
+
+def test_a_client_that_does_not_take_its_answer_does_not_keep_it_for_ever(monkeypatch):
+    monkeypatch.setattr(guard, "ANSWER_DEADLINE_S", 0.05)
+
+    async def stuck(scope, receive, send):
+        await answering(200)(scope, receive, send)
+        await asyncio.sleep(5)
+
+    assert call(stuck)[0] == 200
+
+
+def test_while_it_leaves_it_asks_clients_to_go():
+    def leaving(app):
+        around = guarded(app)
+        around.drain.begun = True
+        return around
+
+    assert b"connection" not in call(answering(200))[1]
+    assert call(answering(200), around=leaving)[1][b"connection"] == b"close"
+
+
+def test_every_answer_has_the_security_headers():
+    for app in (answering(200), answering(404), crash):
+        headers = call(app)[1]
+        assert headers[b"x-content-type-options"] == b"nosniff"
+        assert b"default-src 'none'" in headers[b"content-security-policy"]
+        assert b"access-control-allow-origin" not in headers
+
+
+def test_without_a_key_there_is_no_answer():
+    keys = Keys.from_environment({"INKWELL_API_KEYS": "a-key-of-some-length"})
+    status, headers, body = call(answering(200), around=lambda app: guarded(app, keys))
+    assert status == 401
+    assert headers[b"www-authenticate"].startswith(b"Basic")
+    assert json.loads(body)["error"]["code"] == "unauthorized"

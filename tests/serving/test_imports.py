@@ -6,7 +6,18 @@ import sys
 from pathlib import Path
 
 SERVING = Path("serving")
-ALLOWED = {"serving", "bentoml", "numpy", "onnxruntime", "PIL", "pydantic", "starlette"}
+ALLOWED = {
+    "serving",
+    "bentoml",
+    "click",
+    "numpy",
+    "onnxruntime",
+    "PIL",
+    "prometheus_client",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+}
 
 
 def imported(path):

@@ -1,0 +1,31 @@
+"""The plain way to serve a network, as BentoML's quickstart teaches it: a torch model, a JSON array, defaults.
+
+NETWORK=convnet bentoml serve benchmarks.plain_service:Plain
+"""
+
+import os
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from pipeline import params
+from pipeline.models.networks import MEAN, STD, build
+
+
+@bentoml.service
+class Plain:
+    def __init__(self) -> None:
+        name = os.environ["NETWORK"]
+        self.model = build(params.load(f"networks.{name}"))
+        self.model.load_state_dict(load_file(Path("models") / name / "weights.safetensors"))
+        self.model.eval()
+
+    @bentoml.api
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        pixels = torch.from_numpy(image).float().reshape(1, 1, 28, 28)
+        with torch.no_grad():
+            logits = self.model((pixels / 255 - MEAN) / STD)
+        return logits.softmax(1).numpy()

@@ -1,0 +1,1 @@
+"""What the page shows beside the answer, made when the Bento is packaged."""

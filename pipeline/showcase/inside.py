@@ -1,0 +1,74 @@
+"""The graph that the page looks into: the model without its measure of novelty, every layer's activations among its
+outputs, and the first layer's weights.
+
+Networks of any kind are read: a layer is what multiplies by weights, with the nonlinearity that follows it.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import onnx
+from onnx import NodeProto, helper
+from onnx.utils import Extractor
+
+WEIGHTED = {"Conv": "convolution", "Gemm": "dense", "MatMul": "dense"}
+NONLINEAR = {"Relu": "relu", "Sigmoid": "sigmoid"}
+
+
+def derive(content: bytes) -> bytes:
+    """From the bytes of model.onnx to those of inside.onnx.
+
+    Its metadata says of each layer what it is and which output holds its activations, and of which model it is a part.
+    """
+    whole = onnx.load_from_string(content)
+    part: onnx.ModelProto = Extractor(whole).extract_model(["pixels"], ["logits"])
+    del part.graph.value_info[:]
+    layers = describe(part)
+    known = {"logits"}
+    for layer in layers:
+        if layer["output"] not in known:
+            known.add(layer["output"])
+            part.graph.output.append(onnx.ValueInfoProto(name=layer["output"]))
+    part.graph.node.append(_first_weights(part))
+    part.graph.output.append(onnx.ValueInfoProto(name="first_weights"))
+    helper.set_model_props(part, {"of": hashlib.sha256(content).hexdigest(), "layers": json.dumps(layers)})
+    return part.SerializeToString(deterministic=True)
+
+
+def describe(model: onnx.ModelProto) -> list[dict[str, Any]]:
+    """The layers from pixels to logits: kind, units, kernel (None for a dense one), activation and output of each."""
+    sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    readers = {name: node for node in model.graph.node for name in node.input}
+    layers = []
+    for node in _weighted(model):
+        size = sizes[node.input[1]]
+        after = readers.get(node.output[0], node)  # nothing follows where the weights give the logits themselves
+        nonlinear = after.op_type in NONLINEAR
+        layers.append(
+            {
+                "kind": WEIGHTED[node.op_type],
+                "units": size[0] if _rows_are_units(node) else size[1],
+                "kernel": size[2] if node.op_type == "Conv" else None,
+                "activation": NONLINEAR[after.op_type] if nonlinear else "softmax",
+                "output": after.output[0] if nonlinear else "logits",
+            }
+        )
+    return layers
+
+
+def _weighted(model: onnx.ModelProto) -> list[NodeProto]:
+    return [node for node in model.graph.node if node.op_type in WEIGHTED]
+
+
+def _rows_are_units(node: NodeProto) -> bool:
+    transposed = any(item.name == "transB" and item.i for item in node.attribute)
+    return node.op_type == "Conv" or transposed
+
+
+def _first_weights(model: onnx.ModelProto) -> NodeProto:
+    """A node that gives the first layer's weights, a row for each unit."""
+    first = _weighted(model)[0]
+    if _rows_are_units(first):
+        return helper.make_node("Identity", [first.input[1]], ["first_weights"])
+    return helper.make_node("Transpose", [first.input[1]], ["first_weights"], perm=[1, 0])

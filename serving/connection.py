@@ -1,0 +1,89 @@
+"""Connections: what uvicorn leaves open or unbounded is closed and refused, in the one shape of errors.
+
+BentoML starts uvicorn without a place for options, so that its protocol is replaced before it is loaded.
+"""
+
+import asyncio
+import uuid
+from typing import Any
+
+from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from serving.errors import ApiError
+from serving.reply import SECURITY
+
+HEADERS_DEADLINE_S = 5.0  # for a connection's first byte as for the last of a request's headers
+MAX_HEADER_BYTES = 64_000
+MAX_CONNECTIONS = 512  # each may hold a request, so that this also bounds how long one waits for its turn
+
+MALFORMED = ApiError(400, "malformed_http", "This is not an HTTP request.")
+LARGE_HEADERS = ApiError(431, "headers_too_large", f"The headers are larger than {MAX_HEADER_BYTES:,} bytes.")
+
+
+class Connection(HttpToolsProtocol):
+    """A client's connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ws_protocol_class = None
+        self._header_bytes = 0
+        self._patience: asyncio.TimerHandle | None = None
+        self._in_headers = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._refuse(ApiError.of_status(503))
+        else:
+            self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_headers or self.transport.is_closing():
+            return
+        self._header_bytes += len(data)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self._refuse(LARGE_HEADERS)
+        elif self._patience is None:
+            self._wait()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_headers = True
+        self._header_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(MALFORMED)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that is not offered is no news: HTTP goes on."""
+
+    def _wait(self) -> None:
+        self._patience = self.loop.call_later(HEADERS_DEADLINE_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _refuse(self, error: ApiError) -> None:
+        response = error.response(uuid.uuid4().hex)
+        headers = [*response.raw_headers, *SECURITY, (b"connection", b"close")]
+        lines = [name + b": " + value + b"\r\n" for name, value in headers]
+        self.transport.write(b"".join([STATUS_LINE[error.status], *lines, b"\r\n", response.body]))
+        self.transport.close()
+
+
+def install() -> None:
+    """Have uvicorn, where it is left to choose, take this protocol."""
+    HTTP_PROTOCOLS["auto"] = f"{__name__}:{Connection.__name__}"

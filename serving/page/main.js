@@ -1,0 +1,61 @@
+// Inkwell's page: what is on the paper is asked about, and the answer is shown, from outside or from inside.
+
+import { showAnswer, showFailure } from "./answer.js";
+import { Asker, get } from "./ask.js";
+import { $ } from "./dom.js";
+import { showInside } from "./inside.js";
+import { showModel } from "./model.js";
+import { Paper } from "./paper.js";
+import { openTab, tabs } from "./tabs.js";
+
+let model = null;
+let source = null;
+
+const asker = new Asker(
+  (answer, { path, lighting }) => {
+    showAnswer(path === "explain" ? answer.answer : answer);
+    if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
+  },
+  (message) => { showFailure(message); showInside(null); },
+  (is) => $("reading").setAttribute("aria-busy", is),
+);
+
+function ask(lighting) {
+  if (source) asker.ask({ path: $("inside").hidden ? "predict" : "explain", source, lighting });
+}
+
+function changed(given) {
+  source = given;
+  if (source) return ask(false);
+  asker.forget();
+  showAnswer(null);
+  showInside(null);
+}
+
+const paper = new Paper($("paper"), $("nib"), changed, () => ask(true));
+
+function open(file) {
+  if (file) paper.open(file);
+}
+
+$("clear").addEventListener("click", () => paper.clear());
+$("undo").addEventListener("click", () => paper.undo());
+for (const [button, input] of [["open", "file"], ["photograph", "camera"]]) {
+  $(button).addEventListener("click", () => $(input).click());
+  $(input).addEventListener("change", (event) => { open(event.target.files[0]); event.target.value = ""; });
+}
+addEventListener("paste", (event) => open(event.clipboardData.files[0]));
+addEventListener("dragover", (event) => { event.preventDefault(); $("sheet").classList.add("over"); });
+addEventListener("dragleave", () => $("sheet").classList.remove("over"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  $("sheet").classList.remove("over");
+  open(event.dataTransfer.files[0]);
+});
+
+tabs((name) => { if (name === "inside") ask(true); });
+
+Promise.all([get("model"), get("page/card.json")]).then(([told, card]) => {
+  model = told;
+  if (model) showModel(model, card ?? {}, (file) => { open(file); openTab("inside"); scrollTo({ top: 0 }); });
+});

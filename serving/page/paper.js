@@ -1,0 +1,155 @@
+// The paper: strokes by mouse, pen, finger or keyboard, or an image that was opened, dropped or pasted.
+
+import { blank, fit, load } from "./image.js";
+
+const INK = "#141b2d";
+const WIDTH = 40; // of a stroke, on 560 pixels
+const SENT = 280; // side of the picture that is sent
+const STEP = 20; // what an arrow key moves the pen by; with Shift a quarter
+
+export class Paper {
+  /** `changed(source)` is told of every change: a function that gives the image file to ask about, or null if blank.
+   *  `rested()` is told when a stroke or an image is complete. */
+  constructor(canvas, nib, changed, rested) {
+    Object.assign(this, { canvas, nib, changed, rested });
+    this.pen = canvas.getContext("2d");
+    this.strokes = [];
+    this.stroke = null;
+    this.image = null;
+    this.at = [canvas.width / 2, canvas.height / 2];
+    canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    canvas.addEventListener("pointermove", (event) => this.#move(event));
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => this.#lift());
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) this.#place(); });
+    canvas.addEventListener("blur", () => { nib.hidden = true; if (this.keyed) this.#lift(); });
+    this.clear();
+  }
+
+  clear() {
+    this.strokes = [];
+    this.image = null;
+    this.stroke = null;
+    this.opening = null;
+    this.#redraw();
+  }
+
+  undo() {
+    if (this.strokes.length) this.strokes.pop();
+    else this.image = null;
+    this.#redraw();
+    this.rested();
+  }
+
+  async open(file) {
+    this.clear();
+    this.opening = file;
+    const image = await load(file);
+    if (this.opening !== file) return; // cleared, or another one opened meanwhile
+    this.image = image;
+    this.#redraw();
+    this.rested();
+  }
+
+  #redraw() {
+    const { width, height } = this.canvas;
+    this.pen.clearRect(0, 0, width, height);
+    if (this.image?.picture) fit(this.pen, this.image.picture, width, height);
+    this.strokes.forEach((stroke) => this.#ink(stroke));
+    this.#tell();
+  }
+
+  #ink(stroke) {
+    const pen = this.pen;
+    pen.strokeStyle = INK;
+    pen.lineWidth = WIDTH;
+    pen.lineCap = pen.lineJoin = "round";
+    pen.beginPath();
+    stroke.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+    if (stroke.length === 1) pen.lineTo(stroke[0][0] + 0.01, stroke[0][1]); // a line of no length would leave no dot
+    pen.stroke();
+  }
+
+  #tell() {
+    const { strokes, image } = this;
+    this.canvas.parentElement.classList.toggle("drawn", Boolean(strokes.length || image));
+    if (strokes.length) this.changed(() => this.#drawing());
+    else this.changed(image ? () => image.file : null);
+  }
+
+  #drawing() {
+    const copy = blank(SENT, SENT);
+    copy.drawImage(this.canvas, 0, 0, SENT, SENT);
+    return new Promise((done) => copy.canvas.toBlob(done, "image/png"));
+  }
+
+  #point(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const scale = this.canvas.width / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  }
+
+  #begin(point) {
+    this.stroke = [point];
+    this.strokes.push(this.stroke);
+    this.#go([]);
+  }
+
+  #go(points) {
+    this.stroke.push(...points);
+    this.#ink(this.stroke.slice(-points.length - 1));
+    this.#tell();
+  }
+
+  #lift() {
+    if (!this.stroke) return;
+    this.stroke = null;
+    this.keyed = false;
+    this.nib.classList.remove("down");
+    this.rested();
+  }
+
+  #down(event) {
+    if (event.button !== 0 || !event.isPrimary) return;
+    this.#lift();
+    this.canvas.setPointerCapture(event.pointerId);
+    this.#begin(this.#point(event));
+  }
+
+  #move(event) {
+    if (!this.stroke || this.keyed || !event.isPrimary) return;
+    const moves = event.getCoalescedEvents?.() ?? [];
+    this.#go((moves.length ? moves : [event]).map((move) => this.#point(move)));
+  }
+
+  #key(event) {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (way) this.#step(way, event.shiftKey ? STEP / 4 : STEP);
+    else if (event.key === " ") this.keyed ? this.#lift() : this.#lower();
+    else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) this.undo();
+    else if (event.key === "Escape") this.clear();
+    else return;
+    event.preventDefault();
+  }
+
+  #lower() {
+    this.keyed = true;
+    this.nib.classList.add("down");
+    this.#place();
+    this.#begin([...this.at]);
+  }
+
+  #step([right, down], length) {
+    const { width, height } = this.canvas;
+    const within = (value, most) => Math.min(Math.max(value, WIDTH / 2), most - WIDTH / 2);
+    this.at = [within(this.at[0] + right * length, width), within(this.at[1] + down * length, height)];
+    this.#place();
+    if (this.keyed) this.#go([[...this.at]]);
+  }
+
+  #place() {
+    this.nib.hidden = false;
+    this.nib.style.left = `${(100 * this.at[0]) / this.canvas.width}%`;
+    this.nib.style.top = `${(100 * this.at[1]) / this.canvas.height}%`;
+  }
+}

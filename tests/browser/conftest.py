@@ -1,0 +1,50 @@
+"""A browser before the page: the system's own Chromium, and the champion of the last run served by this code."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from pipeline import package, serve
+from serving.recogniser import Recogniser
+from tests.browser.visitor import SIZES, Visitor
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not (package.MODEL.exists() and package.LABELS.exists()):
+        pytest.skip(f"there is no champion in {package.CHAMPION}: `make run` makes one")
+    folder = tmp_path_factory.mktemp("champion")
+    card = package.card_of(Recogniser(package.MODEL), np.load(package.IMAGES), np.load(package.LABELS))
+    built = package.build(package.MODEL, package.SERVING, folder, card)
+    with serve.running(Path(shutil.copytree(built, folder / "served"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")  # Playwright's event loop must be gone before other tests run theirs
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if not path:
+        pytest.skip(f"none of {', '.join(NAMES)} is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=SIZES)
+def visitor(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Visitor]:
+    """Somebody before the page, on a desktop and on a phone. Nothing may go wrong behind their back."""
+    with Visitor.arriving(browser, url, SIZES[request.param], phone=request.param == "phone") as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def desktop(browser: Browser, url: str) -> Iterator[Visitor]:
+    with Visitor.arriving(browser, url, SIZES["desktop"]) as visitor:
+        yield visitor

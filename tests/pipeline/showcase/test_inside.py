@@ -1,0 +1,86 @@
+"""The graph that the page looks into: the served network's own numbers, whatever its kind."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from pipeline.models import novelty
+from pipeline.models.calibrate import Calibrated
+from pipeline.models.export import observe, to_onnx
+from pipeline.models.networks import build
+from pipeline.params import load
+from pipeline.showcase import inside
+from tests import toy_model
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8)
+PIXELS = IMAGES[:3].astype(np.float32)
+CALIBRATED = Calibrated(temperature=1.7, confidence_threshold=0.4, novelty_threshold=1.5, conformal_threshold=0.01)
+SMALL = {"perceptron": {}, "mlp": {"hidden": [32, 24]}, "convnet": {"width": 4}}
+EXPECTED = {
+    "perceptron": [("dense", 16, None, "sigmoid"), ("dense", 16, None, "sigmoid"), ("dense", 10, None, "softmax")],
+    "mlp": [("dense", 32, None, "relu"), ("dense", 24, None, "relu"), ("dense", 10, None, "softmax")],
+    "convnet": [
+        *(("convolution", 4, kernel, "relu") for kernel in (3, 3, 5)),
+        *(("convolution", 8, kernel, "relu") for kernel in (3, 3, 5)),
+        ("convolution", 16, 4, "relu"),
+        ("dense", 10, None, "softmax"),
+    ],
+}
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def exported(request: pytest.FixtureRequest) -> tuple[str, bytes]:
+    torch.manual_seed(0)
+    name = request.param
+    network = build(load(f"networks.{name}").model_copy(update=SMALL[name]))
+    network(torch.randn(64, 1, 28, 28))
+    network.eval()
+    distance = novelty.fit(observe(network, IMAGES)[1], np.arange(200) % 10)
+    return name, to_onnx(network, CALIBRATED, distance, {"name": name, "source": "mnist", "run_key": "0" * 16})
+
+
+def test_every_layer_is_described_and_its_activations_lead_to_the_same_logits(exported):
+    name, model = exported
+    session = ort.InferenceSession(inside.derive(model))
+    layers = json.loads(session.get_modelmeta().custom_metadata_map["layers"])
+    assert [(one["kind"], one["units"], one["kernel"], one["activation"]) for one in layers] == EXPECTED[name]
+    [expected] = ort.InferenceSession(model).run(["logits"], {"pixels": PIXELS})
+    found = session.run([one["output"] for one in layers], {"pixels": PIXELS})
+    np.testing.assert_allclose(found[-1], expected, atol=1e-5)
+    for layer, values in zip(layers[:-1], found, strict=False):
+        assert values.shape[:2] == (len(PIXELS), layer["units"])
+        assert (values >= 0).all()
+        assert values.any()
+
+
+def test_the_first_layers_answers_come_from_the_first_layers_weights(exported):
+    """Behind the nonlinearity lies the scaled picture times the weights, plus something that is the same everywhere."""
+    name, model = exported
+    session = ort.InferenceSession(inside.derive(model))
+    first = json.loads(session.get_modelmeta().custom_metadata_map["layers"])[0]
+    [weights] = session.run(["first_weights"], {"pixels": PIXELS})
+    [stored] = [
+        one for one in onnx.load_from_string(model).graph.initializer if one.name.endswith(("0.weight", "1.weight"))
+    ][:1]
+    np.testing.assert_array_equal(weights, onnx.numpy_helper.to_array(stored))
+    assert weights.shape == ((4, 1, 3, 3) if first["kernel"] else (first["units"], 784)), name
+
+
+def test_the_novelty_is_left_out_and_equal_models_give_equal_bytes(exported):
+    _, model = exported
+    derived = inside.derive(model)
+    assert derived == inside.derive(model)
+    assert not [one.name for one in onnx.load_from_string(derived).graph.initializer if "novelty" in one.name]
+
+
+def test_a_network_without_hidden_layers_has_one(tmp_path):
+    model = toy_model.write(tmp_path / "model.onnx").read_bytes()
+    session = ort.InferenceSession(inside.derive(model))
+    [layer] = json.loads(session.get_modelmeta().custom_metadata_map["layers"])
+    assert layer == {"kind": "dense", "units": 10, "kernel": None, "activation": "softmax", "output": "logits"}
+    [weights] = session.run(["first_weights"], {"pixels": PIXELS})
+    assert (weights.reshape(10, 28, 28)[7] == np.where(toy_model.image(7) > 0, np.float32(0.2), 0)).all()

@@ -1,0 +1,81 @@
+"""Connections that say nothing, say it slowly, or say what is no HTTP."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from serving.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES
+
+LINE = b"POST /predict_pixels HTTP/1.1\r\n"
+HOST = b"Host: x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "malformed_http"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), 400, "malformed_http"),  # TLS
+        (b"BREW / HTTP/1.1\r\n" + HOST + b"\r\n", 400, "malformed_http"),
+        (b"GET / HTTP/9.9\r\n" + HOST + b"\r\n", 400, "malformed_http"),
+        (LINE + HOST + b"Content-Length: -1\r\n\r\n", 400, "malformed_http"),
+        (LINE + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400, "malformed_http"),
+        (LINE + HOST + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "malformed_http"),
+        (LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, "malformed_http"),
+        (LINE + HOST + b"Bad Header: x\r\n\r\n", 400, "malformed_http"),
+        (LINE + HOST + b"Split: a\r\n b\r\n\r\n", 400, "malformed_http"),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400, "malformed_http"),
+        (LINE + b"Long: " + b"a" * 4 * MAX_HEADER_BYTES, 431, "headers_too_large"),
+        (LINE + b"A: b\r\n" * MAX_HEADER_BYTES, 431, "headers_too_large"),
+    ],
+    ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else None,
+)
+def test_what_is_no_request_is_refused_in_the_one_shape(server, request_bytes, status, code):
+    got, headers, body = server.exchange(request_bytes)
+    assert (got, json.loads(body)["error"]["code"]) == (status, code)
+    assert headers["connection"] == "close"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert json.loads(body)["request_id"] == headers["x-request-id"]
+
+
+def test_an_upgrade_is_not_taken(server):
+    request = b"GET /model HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert server.exchange(request)[0] == 200
+
+
+def test_who_says_nothing_or_not_enough_is_hung_up_on(server):
+    done = b"GET /model HTTP/1.1\r\n" + HOST + b"\r\n"
+    began = time.monotonic()
+    silent, half, second_half = (server.connect() for _ in range(3))
+    half.sendall(LINE + HOST)
+    second_half.sendall(done + done[:20])
+    slow = server.connect()
+    for byte in LINE[:20]:
+        slow.send(bytes([byte]))
+        time.sleep(0.05)
+    for connection in (silent, half, second_half, slow):
+        connection.settimeout(HEADERS_DEADLINE_S + 5)
+        while connection.recv(65536):
+            pass
+        connection.close()
+    assert HEADERS_DEADLINE_S - 1 < time.monotonic() - began < HEADERS_DEADLINE_S + 4
+
+
+def test_beyond_so_many_connections_the_next_is_told_to_come_back(server):
+    opened: list[socket.socket] = []
+    try:
+        while len(opened) <= MAX_CONNECTIONS + 20:
+            opened.append(server.connect())
+        last = opened[-1]
+        answer = last.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 1" in answer
+        assert b'"code":"overloaded"' in answer
+    finally:
+        for connection in opened:
+            connection.close()
+    wait = socket.create_connection((server.host, server.port))
+    wait.sendall(b"GET /model HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert wait.recv(20).startswith(b"HTTP/1.1 200")
+    wait.close()

@@ -1,0 +1,57 @@
+"""What the service does when it is asked for more than it can do."""
+
+import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.toy_model import image
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+MEGABYTES = 160  # two of 25 million pixels in grey, and the bodies of those that wait
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A file of 25 megapixels, which takes long to read."""
+    noise = np.random.default_rng(0).integers(0, 256, (625, 625), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.tile(noise, (8, 8))).save(buffer, "JPEG", quality=10)
+    return buffer.getvalue()
+
+
+def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(server, large):
+    def ask(_):
+        began = time.perf_counter()
+        with httpx.Client(base_url=server.url, timeout=60) as client:
+            response = client.post("/predict", content=large, headers=OCTETS)
+        return response.status_code, response.headers.get("retry-after"), time.perf_counter() - began
+
+    worker = server.worker()
+    idle = most = worker.memory_info().rss
+    done = threading.Event()
+
+    def watch():
+        nonlocal most
+        while not done.wait(0.01):
+            most = max(most, worker.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(ask, range(120)))
+    done.set()
+    watcher.join()
+    refused = [answer for answer in answers if answer[0] == 503]
+    assert {status for status, _, _ in answers} == {200, 503}
+    assert {again for _, again, _ in refused} == {"1"}
+    assert server.is_ready()
+    assert httpx.post(f"{server.url}/predict_pixels", content=image(3).tobytes(), headers=OCTETS).status_code == 200
+    assert most - idle < MEGABYTES * 1e6
