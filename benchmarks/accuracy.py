@@ -18,6 +18,7 @@ import torch
 
 from benchmarks import mnist, plain
 from pipeline import params
+from pipeline.data.store import load_employees
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
 
@@ -30,7 +31,8 @@ def train(name: str, seed: int) -> float:
     """Train a network by its recipe with another seed, and return its accuracy on the test set."""
     torch.set_num_threads(1)
     dials, config = params.load("train", f"networks.{name}")
-    data = Digits(mnist.load("train"), mnist.load("val"), config, seed)
+    employees = torch.from_numpy(load_employees(mnist.PROCESSED, "train")).long()
+    data = Digits(mnist.load("train"), mnist.load("val"), config, seed, employees)
     checkpoints = Path(".resume") / f"accuracy-{name}-{seed}"
     fitted = fit(config, data, dials.trainer, seed, checkpoints)
     assert fitted is not None
