@@ -1,6 +1,7 @@
 """The batches: shuffled anew each epoch, repeatable, shared out among processes; what training makes of them."""
 
 from itertools import chain
+from typing import Any
 
 import pytest
 import torch
@@ -76,10 +77,11 @@ def test_degraded_digits_keep_their_labels():
 
 def test_the_last_epochs_degrade_nothing_and_warp_by_half():
     config = load("networks.convnet").model_copy(update={"degraded": 0.4, "polish": 0.3, "epochs": 10})
-    shares = [at(config, number).degraded for number in range(10)]
-    assert shares == [*[0.4] * 7, *[0.0] * 3]
-    assert [at(config, number).augment.rotate for number in (6, 7)] == [15.0, 7.5]
-    assert at(config.model_copy(update={"polish": 0.0}), 9) == config.model_copy(update={"polish": 0.0})
+    recipes: list[Any] = [at(config, number) for number in range(10)]
+    assert [recipe.degraded for recipe in recipes] == [*[0.4] * 7, *[0.0] * 3]
+    assert [recipe.augment.rotate for recipe in recipes] == [*[15.0] * 7, *[7.5] * 3]
+    unpolished = config.model_copy(update={"polish": 0.0})
+    assert at(unpolished, 9) == unpolished
 
 
 def test_without_augmentation_a_batch_stays_as_it_is():
