@@ -80,12 +80,12 @@ def main() -> None:
     undisturbed = config.model_copy(update={"augment": None})
     images, labels = mnist.load("train")
     comparisons = {
-        "a bare PyTorch loop, by the whole recipe": (
+        "a bare loop, whole recipe": (
             lambda: stage(config, dials, images, labels),
             lambda: bare(config, dials, images, labels),
             0.90,
         ),
-        "the plain way, images as they are": (
+        "the plain way, no warps": (
             lambda: stage(undisturbed, dials, images, labels),
             lambda: plain.images_per_second(build(config), images, labels, config.batch_size, STEPS // 2),
             1.8,
