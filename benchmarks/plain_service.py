@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from pipeline import params
-from pipeline.models.networks import MEAN, STD, build
+from pipeline.models.networks import build, standardise
 
 
 @bentoml.service
@@ -27,5 +27,5 @@ class Plain:
     def predict(self, image: np.ndarray) -> np.ndarray:
         pixels = torch.from_numpy(image).float().reshape(1, 1, 28, 28)
         with torch.no_grad():
-            logits = self.model((pixels / 255 - MEAN) / STD)
+            logits = self.model(standardise(pixels / 255))
         return logits.softmax(1).numpy()

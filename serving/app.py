@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,7 +33,6 @@ EXPLAINERS = 1  # explanations made at the same time: each keeps a processor bus
 BLANK = np.zeros((1, SIDE, SIDE), np.float32)
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(model: Path) -> Starlette:

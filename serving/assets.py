@@ -15,11 +15,9 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".json": "application/json",
 }
-HEADERS = {
+HEADERS = {  # beside those of every answer
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
 

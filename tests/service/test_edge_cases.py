@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from pipeline.audits.invariance import STORED
 from tests.service.test_contract import JSON, OCTETS, encode, error_of, pixels_with
 from tests.toy_model import image
 
@@ -104,16 +105,7 @@ def test_row_9_ink_on_nothing_is_not_blank(client, seven, form):
 
 def test_row_10_every_exif_orientation_of_a_scene(client, seven):
     upright = ask(client, save(seven))
-    turned = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    for orientation, back in turned.items():
+    for orientation, back in STORED.items():
         exif = Image.Exif()
         exif[0x0112] = orientation
         assert same(ask(client, save(seven.transpose(back), exif=exif)), upright), orientation

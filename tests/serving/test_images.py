@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from pipeline.audits.invariance import STORED
 from serving import images
 from serving.errors import ApiError
 
@@ -189,16 +190,7 @@ def test_a_card_with_a_transparent_margin_keeps_its_paper(scene, expected):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_camera_s_orientation_is_undone(scene, expected, orientation):
-    undo = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    stored = scene.transpose(undo[orientation]) if orientation in undo else scene
+    stored = scene.transpose(STORED[orientation]) if orientation in STORED else scene
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert close(images.decode(png(stored, exif=exif)), expected)

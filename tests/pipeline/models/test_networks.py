@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.models.networks import build, perceptron
+from pipeline.models.networks import Turned, build, perceptron
 from pipeline.params import load
 
 
@@ -24,3 +24,12 @@ def test_the_perceptron_is_the_textbooks():
         "Sigmoid",
         "Linear",
     ]
+
+
+def test_images_are_turned_in_evaluation_alone():
+    images = torch.full((1, 1, 28, 28), -1.0)
+    images[..., 4:24, 13:15] = 2.0
+    view = Turned(-90)
+    assert torch.equal(view.train()(images), images)
+    level = torch.rot90(images, 1, (2, 3)) > 0
+    assert torch.equal(view.eval()(images) > 0, level)
