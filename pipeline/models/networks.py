@@ -66,10 +66,8 @@ class Turned(nn.Module):
         self.register_buffer("grid", F.affine_grid(affine, [1, 1, SIDE, SIDE], align_corners=False), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        return images if self.training else self.turned(images)
-
-    def turned(self, images: Tensor) -> Tensor:
-        """The same in any mode."""
+        if self.training:
+            return images
         grid = self.grid.expand(images.shape[0], -1, -1, -1)
         turned = F.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False)
         return turned.clamp(-MEAN / STD, (1 - MEAN) / STD)
