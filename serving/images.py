@@ -178,12 +178,16 @@ def normalise_all(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     Quicker than one by one where most of them keep MNIST's convention.
     """
     result = np.empty((len(pictures), SIDE, SIDE), np.float32)
-    done = np.zeros(len(pictures), np.bool_)
+    left = np.ones(len(pictures), np.bool_)
+    bring = normalise
     if pictures.shape[1:] == (SIDE, SIDE):
-        done = conforming(pictures)
-        result[done] = pictures[done]
-    for index in np.flatnonzero(~done):
-        result[index] = normalise(pictures[index])
+        for candidates in (pictures, 255 - pictures):
+            found = left & conforming(candidates)
+            result[found] = candidates[found]
+            left &= ~found
+        bring = _repair
+    for index in np.flatnonzero(left):
+        result[index] = bring(pictures[index])
     return result
 
 
@@ -309,10 +313,9 @@ def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _sliding(picture: NDArray[np.float32], reach: int, function: Callable[..., Any]) -> NDArray[np.float32]:
     """`function` of the square of `reach`, an odd number of pixels, around each pixel: float32 [height, width]."""
-    for axis in (0, 1):
-        margin = [(reach // 2, reach // 2) if axis == side else (0, 0) for side in (0, 1)]
-        padded = np.pad(picture, margin, mode="edge")
-        picture = function(np.lib.stride_tricks.sliding_window_view(padded, reach, axis=axis), axis=-1)
+    for axis, length in enumerate(picture.shape):
+        near = np.arange(length) + np.arange(-(reach // 2), reach // 2 + 1)[:, None]
+        picture = function(picture.take(near.clip(0, length - 1), axis), axis=axis)
     return np.ascontiguousarray(picture, dtype=np.float32)
 
 
