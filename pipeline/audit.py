@@ -12,10 +12,13 @@ inputs. `promote` compares candidate and champion, on validation.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich import box, get_console
 from rich.console import Console
 from rich.table import Table
@@ -42,6 +45,10 @@ from pipeline.stage import stage
 from pipeline.tracking.runs import publish_audit
 
 REPORTS = Path("reports/audit")
+WORKERS = 2  # parts that are measured side by side, a core each
+Parts = dict[str, Callable[[], Section]]
+at_hand: Parts = {}
+"""In a worker, the parts that it may be asked for."""
 COLOURS: dict[wording.Standing, str] = {
     "passed": "green",
     "close": "yellow",
@@ -58,23 +65,23 @@ def main(network: str) -> None:
     console = get_console()
 
     subject, samples = load_subject(network, source, gates[source][network], draws, seed)
-    model = load_network(MODELS / network)
-    parts: dict[str, Callable[[], Section]] = {
+    folder = MODELS / network
+    parts: Parts = {
         "accuracy": lambda: accuracy.measure(subject, champion=None),
         "populations": lambda: population.measure(subject),
         "style": lambda: style.measure(subject),
         "corruptions": lambda: robustness.measure(subject),
         "invariance": lambda: invariance.measure(subject),
-        "not digits": lambda: ood.measure(subject, model),
+        "not digits": lambda: ood.measure(subject, load_network(folder)),
         "calibration": lambda: calibration.measure(subject),
         "representation": lambda: representation.measure(samples),
         "the audit itself": lambda: selftest.measure(subject),
     }
     if count := attacked[source]:
-        parts["attacks"] = lambda: adversarial.measure(subject, model, count)
+        parts["attacks"] = lambda: adversarial.measure(subject, load_network(folder), count)
 
     console.print(f"Auditing {network} on {len(subject.images):,} test images of {source}.")
-    sections = list(measured(parts, console))
+    sections = measured(parts, console)
     findings = records(sections)
     check(findings)
     write(REPORTS / network, subject, sections, findings)
@@ -83,14 +90,36 @@ def main(network: str) -> None:
     publish_audit(network)
 
 
-def measured(parts: dict[str, Callable[[], Section]], console: Console) -> Iterator[Section]:
-    """Run the parts in their order, and say of each how long it took."""
-    for name, measure in parts.items():
-        started = time.perf_counter()
-        with console.status(f"{name} ..."):
-            section = measure()
-        console.print(f"  {name:<20}{time.perf_counter() - started:7.1f} s", highlight=False)
-        yield section
+def measured(parts: Parts, console: Console) -> list[Section]:
+    """Run the parts side by side, the last and longest first, and say of each how long it took; in their order.
+
+    The workers are forked, since a recogniser's session cannot be sent to them: before torch has threads of its own.
+    """
+    pool = ProcessPoolExecutor(WORKERS, mp_context=get_context("fork"), initializer=prepare, initargs=(parts,))
+    with pool, console.status("") as status:
+        names = {pool.submit(run, name): name for name in reversed(parts)}
+        sections: dict[str, Section] = {}
+        status.update(f"{', '.join(parts)} ...")
+        for future in as_completed(names):
+            section, seconds = future.result()
+            sections[names[future]] = section
+            console.print(f"  {names[future]:<20}{seconds:7.1f} s", highlight=False)
+            status.update(f"{', '.join(name for name in parts if name not in sections)} ...")
+    return [sections[name] for name in parts]
+
+
+def prepare(parts: Parts) -> None:
+    """Make this process a worker: it has the parts at hand, one core, and no say on the console."""
+    torch.set_num_threads(1)
+    get_console().quiet = True
+    at_hand.update(parts)
+
+
+def run(name: str) -> tuple[Section, float]:
+    """In a worker: one part, its figures drawn, and the seconds that it took."""
+    started = time.perf_counter()
+    section = report.drawn(at_hand[name]())
+    return section, time.perf_counter() - started
 
 
 def records(sections: Sequence[Section]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 
 from pipeline.audits import wording
 from pipeline.audits.gates import Gate
-from pipeline.audits.section import Section
+from pipeline.audits.section import Picture, Section
 from pipeline.audits.templates import template
 
 DPI = 144
@@ -123,7 +124,7 @@ def view(section: Section, cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "standing": None if worst is None else wording.STANDINGS[worst],
         "cards": own,
         "findings": section.findings,
-        "figures": [{"caption": caption, **picture(figure)} for caption, figure in section.figures.items()],
+        "figures": [{"caption": caption, **picture(figure)._asdict()} for caption, figure in section.figures.items()],
         "tables": [
             {"caption": caption, "file": table_name(section, caption), **cells(table)}
             for caption, table in section.tables.items()
@@ -131,13 +132,20 @@ def view(section: Section, cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def picture(figure: Figure) -> dict[str, Any]:
-    """A figure as a data URI, with the size that it is shown in."""
+def drawn(section: Section) -> Section:
+    """The same section with its figures as pictures: the slow part of the report, done where the section is."""
+    return replace(section, figures={caption: picture(figure) for caption, figure in section.figures.items()})
+
+
+def picture(figure: Figure | Picture) -> Picture:
+    """A figure as a picture, if it is not one already."""
+    if isinstance(figure, Picture):
+        return figure
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
     width, height = (round(CSS_DPI * side) for side in figure.get_size_inches())
     uri = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-    return {"uri": uri, "width": width, "height": height}
+    return Picture(uri, width, height)
 
 
 def cells(table: pd.DataFrame) -> dict[str, Any]:

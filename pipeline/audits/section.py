@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,14 @@ class Subject:
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
 
 
+class Picture(NamedTuple):
+    """A figure as a page shows it: a data URI, and the size that it is shown in, in CSS pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
 @dataclass
 class Section:
     """One part of the audit's report.
@@ -74,4 +83,4 @@ class Section:
     gates: list[Gate] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    figures: dict[str, Figure] = field(default_factory=dict)
+    figures: dict[str, Figure | Picture] = field(default_factory=dict)

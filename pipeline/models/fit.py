@@ -103,7 +103,7 @@ def exponential(decay: float) -> Any:
     """An exponential moving average whose horizon grows with the steps taken until ``decay`` is reached."""
 
     @torch.no_grad()
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], steps: int | Tensor) -> None:
+    def update(averaged: list[Tensor], current: list[Tensor], steps: int | Tensor) -> None:
         share = 1 - min(decay, (1 + int(steps)) / (10 + int(steps)))
         if averaged[0].is_floating_point():
             torch._foreach_lerp_(averaged, current, share)

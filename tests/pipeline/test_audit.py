@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def part(key: str, failing: str, seen: dict[str, Any]) -> Callable[..., Section]
 
 @pytest.fixture
 def seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A project whose audit has made-up parts; what they were given."""
+    """A project whose audit has made-up parts, measured by a thread instead of processes; what they were given."""
     images = np.stack([toy_model.image(int(label)) for label in LABELS])
     images[0] = toy_model.image(5)
     rows = pd.DataFrame({"split": "test", "row": np.arange(len(LABELS))[::-1], "label": LABELS[::-1]})
@@ -61,6 +62,8 @@ def seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     np.save("data/processed/test/labels.npy", LABELS)
     samples.to_parquet("data/processed/samples.parquet")
     given: dict[str, Any] = {}
+    monkeypatch.setattr(audit, "ProcessPoolExecutor", lambda workers, mp_context, **rest: ThreadPoolExecutor(1, **rest))
+    monkeypatch.setattr(audit, "prepare", audit.at_hand.update)
     monkeypatch.setattr(audit, "load_network", lambda folder: f"the network in {folder}")
     for key in OF:
         monkeypatch.setattr(getattr(audit, key), "measure", part(key, "", given))
