@@ -1,6 +1,7 @@
 """The HTTP routes: POST /predict, /predict_pixels and /explain, GET /model, /readyz, /docs.json and the page at /."""
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -80,7 +81,8 @@ async def _publish(metrics: Metrics) -> None:
     while True:
         await asyncio.sleep(PUBLISHED_EVERY_S)
         metrics.publish()
-        log.flush()
+        with contextlib.suppress(OSError):  # a full disk loses lines, not the service
+            log.flush()
 
 
 async def _note_error(request: Request, error: Exception) -> Response:
@@ -162,7 +164,7 @@ async def _answers(request: Request, pixels: Pixels) -> list[str]:
         async with state.decoders:
             predictions = await asyncio.to_thread(state.recogniser.predict, whole)
     state.metrics.predictions(predictions)
-    return schema.answers(predictions, state.recogniser)
+    return state.quick.answers(predictions)
 
 
 async def _image_bytes(request: Request) -> bytes:

@@ -79,7 +79,7 @@ def explain(data: bytes, recogniser: Recogniser, inside: Inside) -> Explanation:
     grey = images.read(data)
     pixels = images.normalise(grey)
     predictions = recogniser.predict(pixels[None])
-    answer = schema.Answer.model_validate_json(schema.answers(predictions, recogniser)[0])
+    [answer] = schema.answers(predictions, recogniser)
     activations = inside.activations(pixels)
     digit = int(predictions.digit[0])
     return Explanation(

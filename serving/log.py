@@ -40,9 +40,10 @@ def request(request_id: str, method: str, path: str, status: int, code: str | No
 
 def flush() -> None:
     """Write the lines of the requests noted since the last time."""
-    out.write("".join(_lines))
-    out.flush()
+    lines = "".join(_lines)
     _lines.clear()
+    out.write(lines)
+    out.flush()
 
 
 @functools.lru_cache(maxsize=2)

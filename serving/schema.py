@@ -1,22 +1,15 @@
 """What the service takes and gives, as pydantic models."""
 
-import json
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from serving.errors import ApiError
 from serving.recogniser import CLASSES, SIDE, Predictions, Reason, Recogniser
 
 MAX_BATCH = 1000
-NUMBERS: TypeAdapter[list[list[float]]] = TypeAdapter(list[list[float]])
-DECIMALS = 7  # of a probability
-REASONS = {reason: json.dumps(reason) for reason in (None, *get_args(Reason))}
-SETS = [  # the JSON of each set of digits: bit d of the index stands for the digit d
-    str([digit for digit in range(CLASSES) if members >> digit & 1]).replace(" ", "") for members in range(1 << CLASSES)
-]
 
 Pixel = Annotated[float, Field(strict=True, ge=0, le=255, allow_inf_nan=False)]
 Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE)]
@@ -108,25 +101,28 @@ def parse_pixels(body: bytes) -> PixelsBody:
     raise ApiError(422, "invalid_pixels", f"{where}: {message}." if where else f"{message[0].upper()}{message[1:]}.")
 
 
-def answers(predictions: Predictions, recogniser: Recogniser) -> list[str]:
-    """The JSON of an Answer for each of the recogniser's predictions: ten times as quick as by way of pydantic."""
-    model = model_json(recogniser)
-    probabilities = predictions.probabilities.astype(np.float64).round(DECIMALS)
-    rows = NUMBERS.dump_json(probabilities.tolist()).decode()[2:-2].split("],[") if len(predictions) else []
-    columns = (
-        predictions.digit,
-        probabilities.max(axis=1),
-        predictions.prediction_set @ (1 << np.arange(CLASSES)),
-        predictions.reason,
-    )
+def answers(predictions: Predictions, recogniser: Recogniser) -> list[Answer]:
+    """The recogniser's arrays as one answer per image."""
+    model = ModelRef(name=recogniser.name, version=recogniser.version)
+    probabilities = predictions.probabilities.astype(np.float64).round(7)
+    confidences = predictions.confidence.astype(np.float64).round(7)
     return [
-        f'{{"digit":{digit if reason is None else "null"},"confidence":{confidence},"probabilities":[{row}],'
-        f'"prediction_set":{SETS[members]},"abstained":{"false" if reason is None else "true"},'
-        f'"reason":{REASONS[reason]},"model":{model}}}'
-        for row, digit, confidence, members, reason in zip(rows, *(column.tolist() for column in columns), strict=True)
+        Answer.model_construct(
+            digit=None if abstained else digit,
+            confidence=confidence,
+            probabilities=row,
+            prediction_set=np.flatnonzero(members).tolist(),
+            abstained=abstained,
+            reason=reason,
+            model=model,
+        )
+        for digit, confidence, row, members, abstained, reason in zip(
+            predictions.digit.tolist(),
+            confidences.tolist(),
+            probabilities.tolist(),
+            predictions.prediction_set,
+            predictions.abstained.tolist(),
+            predictions.reason,
+            strict=True,
+        )
     ]
-
-
-def model_json(recogniser: Recogniser) -> str:
-    """The JSON of the ModelRef in every answer."""
-    return ModelRef(name=recogniser.name, version=recogniser.version).model_dump_json()

@@ -1,11 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 
+from serving import schema
 from serving.quick import Quick
 from serving.recogniser import Recogniser
-from serving.schema import answers
 from tests import toy_model
 
 
@@ -22,11 +20,23 @@ def test_it_says_what_the_recogniser_says_to_the_last_digit_or_nothing(recognise
         second = toy_model.image(int(random.integers(10)), int(random.integers(256)))
         pixels = np.maximum(toy_model.image(number % 10, int(random.integers(20, 256))), second)[None]
         predictions = recogniser.predict(pixels.astype(np.float32))
-        [expected] = answers(predictions, recogniser)
+        [expected] = schema.answers(predictions, recogniser)
         answer = quick.answer(pixels if number % 2 else pixels.astype(np.float32))
         assert (answer is None) == predictions.abstained[0]
         if answer is not None:
-            assert json.loads(answer.json) == json.loads(expected)
+            assert schema.Answer.model_validate_json(answer.json) == expected
             assert (answer.digit, answer.confidence) == (predictions.digit[0], predictions.confidence[0])
             said += 1
     assert 100 < said < 490
+
+
+def test_it_says_what_pydantic_would_of_many_and_of_those_it_does_not_answer(recogniser):
+    digits = [
+        np.maximum(toy_model.image(number % 10, 255), toy_model.image(number % 7, 30 * (number % 9)))
+        for number in range(200)
+    ]
+    pixels = np.stack([*digits, np.zeros((28, 28)), np.full((28, 28), 255)]).astype(np.float32)
+    predictions = recogniser.predict(pixels)
+    assert {None, "blank"} < set(predictions.reason)
+    told = [schema.Answer.model_validate_json(answer) for answer in Quick(recogniser).answers(predictions)]
+    assert told == schema.answers(predictions, recogniser)
