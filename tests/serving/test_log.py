@@ -20,6 +20,8 @@ def test_a_record_is_one_line_whatever_it_holds():
 def test_a_request_is_one_line_whatever_it_holds(capsys, monkeypatch):
     path = '/\n{"level": "error"}\u2028'
     monkeypatch.setattr(log, "out", log.sys.stderr)
+    log.flush()  # what other tests left
+    capsys.readouterr()
     log.request("1", "GET", path, 404, "not_found", 0.00123)
     log.request("2", "GET", "/" * 1000, 200, None, 1)
     assert not capsys.readouterr().err
