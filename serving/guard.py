@@ -13,7 +13,7 @@ import secrets
 import time
 
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import log
@@ -25,7 +25,8 @@ from serving.metrics import Metrics
 from serving.reply import Reply
 
 PROBES = ("/livez", "/readyz", "/healthz")
-BENTOMLS = ("/livez", "/healthz", "/metrics")
+METRICS = "/metrics"
+BENTOMLS = ("/livez", "/healthz", METRICS)
 BODY_DEADLINE_S = 20.0
 ANSWER_DEADLINE_S = 2.0
 CHALLENGE = (b"www-authenticate", b'Basic realm="Inkwell: any name, and a key as the password", charset="UTF-8"')
@@ -41,16 +42,10 @@ class Guard:
         self.bodies = Bodies()
         self.drain: Drain = app.state.drain
         self.metrics: Metrics = app.state.metrics
-        routes = [route for route in app.routes if isinstance(route, Route | Mount)]
+        routes = [route for route in app.routes if isinstance(route, Route)]
         own: dict[str, ASGIApp] = {route.path: app for route in routes}
         self._paths = own | dict.fromkeys(BENTOMLS, bentoml)
-        self._short_cuts = {
-            (method, route.path): route.app
-            for route in routes
-            if isinstance(route, Route) and "{" not in route.path
-            for method in route.methods or ()
-        }
-        self._patterns = [route for route in routes if isinstance(route, Mount) or "{" in route.path]
+        self._short_cuts = {(method, route.path): route.app for route in routes for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,7 +58,7 @@ class Guard:
         scope.setdefault("state", {})["request_id"] = request_id
         scope["app"] = self.app
         reply = Reply(scope, send, request_id, leave=self.drain.begun)
-        endpoint = self._endpoint(scope["path"])
+        endpoint = scope["path"] if scope["path"] in self._paths else None
         try:
             with self.bodies.hold() as body:
                 await self._answer(endpoint, scope, receive, reply, body)
@@ -76,12 +71,6 @@ class Guard:
         finally:
             self._note(endpoint or "other", scope, reply, request_id, time.perf_counter() - began)
 
-    def _endpoint(self, path: str) -> str | None:
-        """The route's own path, of which there are few; None for a path that is not the service's."""
-        if path in self._paths:
-            return path
-        return next((route.path for route in self._patterns if route.path_regex.match(path)), None)
-
     async def _answer(self, endpoint: str | None, scope: Scope, receive: Receive, reply: Reply, body: Body) -> None:
         arrived_at = (scope.get("server") or (None,))[0]
         if endpoint not in PROBES and not self.keys.admit(_header(scope, b"authorization"), arrived_at):
@@ -93,6 +82,8 @@ class Guard:
                 deadline.reschedule(asyncio.get_running_loop().time() + ANSWER_DEADLINE_S)
                 if endpoint is None:
                     raise ApiError.of_status(404)
+                if endpoint == METRICS:
+                    self.metrics.publish()
                 application = self._short_cuts.get((scope["method"], endpoint)) or self._paths[endpoint]
                 await application(scope, _replay(content), reply.send)
         except TimeoutError:
@@ -111,14 +102,7 @@ class Guard:
         self.metrics.request(endpoint, reply.status, reply.code, seconds)
         if endpoint in PROBES and not reply.code:
             return
-        log.request(
-            request_id=request_id,
-            method=scope["method"],
-            path=scope["path"][: log.LONGEST],
-            status=reply.status,
-            code=reply.code,
-            ms=round(seconds * 1000, 2),
-        )
+        log.request(request_id, scope["method"], scope["path"], reply.status, reply.code, seconds)
 
 
 def _header(scope: Scope, name: bytes) -> bytes:

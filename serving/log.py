@@ -1,16 +1,19 @@
-"""The log: one JSON object a line, whatever a client sends. It never holds a body."""
+"""The log: one JSON object a line, whatever a client sends. It never holds a body.
+
+The lines of requests are gathered, and written by `flush`.
+"""
 
 import functools
 import json
 import logging
 import sys
 import time
-from typing import Any
 
 LONGEST = 200  # characters of anything that a client chose
 
 logger = logging.getLogger("inkwell")
 out = sys.stderr
+_lines: list[str] = []
 
 
 class JsonLines(logging.Formatter):
@@ -25,11 +28,22 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def request(**fields: Any) -> None:
-    """Write the line for a request, past `logging`, which costs four times as much."""
+def request(request_id: str, method: str, path: str, status: int, code: str | None, seconds: float) -> None:
+    """Note a request, past `logging` and without a dictionary, which cost several times as much."""
     now = time.time()
-    line = {"time": f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z", "level": "info", "message": "request", **fields}
-    out.write(json.dumps(line) + "\n")
+    _lines.append(
+        f'{{"time": "{_second(int(now))}.{int(now % 1 * 1000):03d}Z", "level": "info", "message": "request",'
+        f' "request_id": "{request_id}", "method": {json.dumps(method)}, "path": {json.dumps(path[:LONGEST])},'
+        f' "status": {status}, "code": {json.dumps(code)}, "ms": {seconds * 1000:.2f}}}\n'
+    )
+
+
+def flush() -> None:
+    """Write the lines of the requests noted since the last time."""
+    lines = "".join(_lines)
+    _lines.clear()
+    out.write(lines)
+    out.flush()
 
 
 @functools.lru_cache(maxsize=2)

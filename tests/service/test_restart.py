@@ -61,6 +61,7 @@ def test_sigterm_under_load_loses_no_accepted_request(bento, tmp_path):
         load.wait()
     assert load.lost == []
     assert load.answered > 200
+    assert server.log.read_text().count('"/predict_pixels"') == load.answered
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.service.server import wait_until
 from tests.toy_model import image
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -65,7 +66,13 @@ def test_ten_thousand_unknown_paths_leave_no_trace_in_the_metrics_or_the_memory(
 
 
 def log_lines(server, needle):
-    return [line for line in server.log.read_text().splitlines() if needle in line]
+    """What the log says of `needle`, as soon as it says it."""
+
+    def found():
+        return [line for line in server.log.read_text().splitlines() if needle in line]
+
+    wait_until(found, 5)
+    return found()
 
 
 def test_the_log_has_a_line_for_each_request_with_its_id_and_nothing_of_its_body(server, client):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Route
 
 from serving import guard, reply
 from serving.drain import Drain
@@ -24,7 +24,9 @@ def log(monkeypatch):
 
 
 def guarded(app, keys=None):
-    around = Starlette(routes=[Mount("/", app)])
+    route = Route("/", app, methods=["POST"])
+    route.app = app
+    around = Starlette(routes=[route])
     around.state.drain, around.state.metrics = Drain(), Metrics()
     return Guard(around, answering(404), keys or Keys())
 

@@ -20,6 +20,14 @@ def test_a_record_is_one_line_whatever_it_holds():
 def test_a_request_is_one_line_whatever_it_holds(capsys, monkeypatch):
     path = '/\n{"level": "error"}\u2028'
     monkeypatch.setattr(log, "out", log.sys.stderr)
-    log.request(path=path, request_id="1")
-    line = read(capsys.readouterr().err)
-    assert (line["path"], line["level"], line["request_id"]) == (path, "info", "1")
+    log.flush()  # what other tests left
+    capsys.readouterr()
+    log.request("1", "GET", path, 404, "not_found", 0.00123)
+    log.request("2", "GET", "/" * 1000, 200, None, 1)
+    assert not capsys.readouterr().err
+    log.flush()
+    log.flush()
+    first, second = (read(line) for line in capsys.readouterr().err.splitlines(keepends=True))
+    assert (first["path"], first["level"], first["request_id"], first["method"]) == (path, "info", "1", "GET")
+    assert (first["status"], first["code"], first["ms"]) == (404, "not_found", 1.23)
+    assert (len(second["path"]), second["code"], second["ms"]) == (log.LONGEST, None, 1000)

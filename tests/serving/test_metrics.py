@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from serving.metrics import Metrics
 from serving.recogniser import Predictions
@@ -17,15 +18,22 @@ def test_what_is_answered_and_what_is_not_is_counted():
             reason=np.array([None, None, "uncertain"], object),
         )
     )
+    metrics.answer(digit=7, confidence=0.98)
     metrics.request("/predict", 413, "body_too_large", 0.003)
+    metrics.request("/predict", 413, "body_too_large", 3)
+    metrics.publish()
+    metrics.publish()
     value = metrics.registry.get_sample_value
-    assert value("inkwell_answers_total", {"digit": "7"}) == 2
+    assert value("inkwell_answers_total", {"digit": "7"}) == 3
     assert value("inkwell_answers_total", {"digit": "3"}) == 0
     assert value("inkwell_abstentions_total", {"reason": "uncertain"}) == 1
     assert value("inkwell_confidence_bucket", {"le": "0.3"}) == 0
-    assert value("inkwell_confidence_bucket", {"le": "0.98"}) == 2
-    assert value("inkwell_confidence_count") == 3
-    assert value("inkwell_errors_total", {"code": "body_too_large"}) == 1
+    assert value("inkwell_confidence_bucket", {"le": "0.95"}) == 1
+    assert value("inkwell_confidence_bucket", {"le": "0.98"}) == 3
+    assert value("inkwell_confidence_count") == 4
+    assert value("inkwell_confidence_sum") == pytest.approx(0.97 + 0.999 + 0.4 + 0.98)
+    assert value("inkwell_errors_total", {"code": "body_too_large"}) == 2
     labels = {"endpoint": "/predict", "status": "413"}
     assert value("inkwell_request_seconds_bucket", {**labels, "le": "0.002"}) == 0
     assert value("inkwell_request_seconds_bucket", {**labels, "le": "0.005"}) == 1
+    assert value("inkwell_request_seconds_bucket", {**labels, "le": "+Inf"}) == 2
