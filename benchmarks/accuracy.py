@@ -31,7 +31,7 @@ def train(name: str, seed: int) -> float:
     """Train a network by its recipe with another seed, and return its accuracy on the test set."""
     torch.set_num_threads(1)
     dials, config = params.load("train", f"networks.{name}")
-    employees = torch.from_numpy(load_employees(mnist.PROCESSED, "train")).long()
+    employees = load_employees(mnist.PROCESSED, "train")
     data = Digits(mnist.load("train"), mnist.load("val"), config, seed, employees)
     checkpoints = Path(".resume") / f"accuracy-{name}-{seed}"
     fitted = fit(config, data, dials.trainer, seed, checkpoints)

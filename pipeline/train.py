@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import torch
 from pytorch_lightning.utilities import rank_zero_only
 from safetensors.torch import save_file
 from torch import nn
@@ -43,7 +42,7 @@ def main(network: str) -> None:
     source, dials, calibration, config = params.load("data.source", "train", "calibration", f"networks.{network}")
 
     train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
-    employees = torch.from_numpy(load_employees(PROCESSED, "train")).long()
+    employees = load_employees(PROCESSED, "train")
     read = inputs(f"train@{network}")
     checkpoints = RESUME / read.key
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from serving import images, schema
 from serving.inside import Inside
-from serving.recogniser import SIDE, Recogniser
+from serving.recogniser import Recogniser
 
 PICTURE_SIDE = 140  # the picture is sent back at most this large
 STRONGEST = 24  # units of the first layer whose weights are told
@@ -75,8 +75,9 @@ class Explanation(schema.Strict):
 
 
 def explain(data: bytes, recogniser: Recogniser, inside: Inside) -> Explanation:
-    """The way from an image file to its answer. Raises ApiError as `images.decode` does."""
-    pixels = images.decode(data)
+    """The way from an image file to its answer. Raises ApiError as `images.read` does."""
+    grey = images.read(data)
+    pixels = images.normalise(grey)
     predictions = recogniser.predict(pixels[None])
     [answer] = schema.answers(predictions, recogniser)
     activations = inside.activations(pixels)
@@ -84,7 +85,7 @@ def explain(data: bytes, recogniser: Recogniser, inside: Inside) -> Explanation:
     return Explanation(
         answer=answer,
         novelty=round(float(predictions.novelty[0]), 4),
-        reading=_reading(data, pixels),
+        reading=_reading(grey, pixels),
         layers=[
             LayerSeen(
                 kind=layer.kind,
@@ -111,19 +112,15 @@ def raster(values: NDArray[np.float32], signed: bool = False, peak: float = 0) -
     return Raster(shape=list(values.shape), signed=signed, peak=round(peak, 4), data=data)
 
 
-def _reading(data: bytes, pixels: NDArray[np.float32]) -> Reading:
-    """The steps that `images.decode` takes without telling of them."""
-    grey = images._read(data)
+def _reading(grey: NDArray[np.float32], pixels: NDArray[np.float32]) -> Reading:
+    """What was made of a picture, float32 [height, width], on its way to `pixels`, float32 [28, 28]."""
     height, width = grey.shape
     scale = min(1.0, PICTURE_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BOX), dtype=np.float32)
-    box = None
-    layer = images._ink(grey)
-    if grey.shape != (SIDE, SIDE) and not layer.noise and pixels.any():
-        (top, bottom), (left, right) = images._bounds(layer.ink > images.INK * layer.ink.max())
-        box = (top * scale, left * scale, bottom * scale, right * scale)
-    return Reading(picture=raster(small, peak=255), box=box, pixels=raster(pixels, peak=255))
+    box = images.ink_box(grey)
+    scaled = box and (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
+    return Reading(picture=raster(small, peak=255), box=scaled, pixels=raster(pixels, peak=255))
 
 
 def _first_weights(inside: Inside, answers: NDArray[np.float32]) -> FirstWeights:

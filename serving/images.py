@@ -6,13 +6,14 @@ scaled to fit 20x20 with its aspect kept, and its centre of mass put on pixel (1
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from serving import png
 from serving.errors import ApiError
 from serving.recogniser import BLANK_CONTRAST, SIDE
 
@@ -20,6 +21,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 MAX_IMAGE_PIXELS = 25_000_000
 WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
+STRIP_PIXELS = 1_000_000  # of which so many are in memory beside the file's own
 BOX = 20
 CENTRE = 14  # the pixel, counted from 0, nearest to which MNIST's images have their centre of mass
 OFF_CENTRE = 0.52  # how far from it MNIST's 70,000 images have it at most, along either axis
@@ -39,7 +41,13 @@ SOLID = 128  # alpha from which a pixel shows its own colour
 
 
 def decode(data: bytes) -> NDArray[np.float32]:
-    """The digit in an image file (PNG, JPEG, WebP, BMP, GIF's first frame or TIFF), float32 [28, 28] in 0..255.
+    """The digit in an image file, float32 [28, 28] in 0..255. Raises ApiError as `read` does."""
+    return normalise(read(data))
+
+
+def read(data: bytes) -> NDArray[np.float32]:
+    """The brightness of an image file (PNG, JPEG, WebP, BMP, GIF's first frame or TIFF): float32 [height, width] in
+    0..255, turned as its EXIF data say, made smaller where it is larger than WORKING_SIDE.
 
     Raises ApiError: 400 for a damaged file, 413 for one of more than 25 megapixels (known before decoding), 415 for
     bytes that are no such image.
@@ -49,23 +57,23 @@ def decode(data: bytes) -> NDArray[np.float32]:
     if not data.startswith(MAGIC):
         raise ApiError(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
     try:
-        grey = _read(data)
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > MAX_IMAGE_PIXELS:
+            raise _too_many_pixels()
+        shrink = _shrink(image)
+        rows = _strip_rows(image, shrink)
+        if rows < image.height and png.can_split(data):
+            image = _reduced(png.strips(data, rows), image.size, shrink)
+        elif shrink > 1:  # JPEG can be decoded at a half, a quarter or an eighth; the others ignore it
+            image.draft(None, (image.width // shrink, image.height // shrink))
+        ImageOps.exif_transpose(image, in_place=True)
+        return to_grey(image)
     except ApiError:
         raise
-    except Exception as error:  # Pillow raises nearly anything on damaged bytes: OSError, SyntaxError, KeyError, ...
-        raise ApiError(400, "unreadable_image", "The image is damaged or incomplete.") from error
-    return normalise(grey)
-
-
-def _read(data: bytes) -> NDArray[np.float32]:
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
-    if image.width * image.height > MAX_IMAGE_PIXELS:
-        raise _too_many_pixels()
-    ImageOps.exif_transpose(image, in_place=True)
-    return to_grey(image)
+    except Exception as error:  # Pillow raises nearly anything on damaged bytes: OSError, SyntaxError, KeyError, ...
+        raise ApiError(400, "unreadable_image", "The image is damaged or incomplete.") from error
 
 
 def _too_many_pixels() -> ApiError:
@@ -78,17 +86,18 @@ def to_grey(image: Image.Image) -> NDArray[np.float32]:
     What is transparent takes the colour of the paper: the middle one of the visible pixels, or, where these are all of
     one brightness (ink alone), the opposite of it.
     """
-    if image.mode.startswith(("I", "F")):
+    if image.mode == "F":
         image = _to_8_bits(image)
-    transparent = image.has_transparency_data
-    mode = "RGBA" if transparent else "L" if image.mode in ("1", "L") else "RGB"
-    if image.mode != mode:  # converting to the same mode would copy it
-        image = image.convert(mode)
-    shrink = math.ceil(max(image.size) / WORKING_SIDE)
+    shrink = _shrink(image)
     if shrink > 1:
-        image = image.reduce(shrink)
+        rows = _strip_rows(image, shrink)
+        boxes = [(0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)]
+        strips = (image.crop(box) for box in boxes) if len(boxes) > 1 else [image]
+        image = _reduced(strips, image.size, shrink)
+    else:
+        image = _simple(image)
     grey = np.asarray(image.convert("RGB").convert("L"), dtype=np.float32)
-    if not transparent:
+    if image.mode != "RGBA":
         return grey
     alpha = np.asarray(image.getchannel("A"), dtype=np.float32)
     visible = grey[alpha >= SOLID] if (alpha >= SOLID).any() else grey[alpha > 0]
@@ -98,6 +107,39 @@ def to_grey(image: Image.Image) -> NDArray[np.float32]:
     if np.ptp(visible) < 2 * BLANK_CONTRAST:
         paper = 255.0 if paper < 128 else 0.0
     return (paper + (grey - paper) * (alpha / 255)).astype(np.float32)
+
+
+def _shrink(image: Image.Image) -> int:
+    """The whole factor by which an image is made smaller."""
+    return math.ceil(max(image.size) / WORKING_SIDE)
+
+
+def _strip_rows(image: Image.Image, shrink: int) -> int:
+    """How many rows of an image are worked on at a time: a multiple of `shrink`, or all."""
+    return shrink * (STRIP_PIXELS // (image.width * shrink)) or image.height
+
+
+def _reduced(strips: Iterable[Image.Image], size: tuple[int, int], shrink: int) -> Image.Image:
+    """An image of `size` out of its strips, smaller by the factor `shrink`: L, RGB or RGBA."""
+    reduced: Image.Image | None = None
+    top = 0
+    for strip in strips:
+        small = _simple(strip).reduce(shrink)
+        if reduced is None:
+            reduced = Image.new(small.mode, (small.width, math.ceil(size[1] / shrink)))
+            reduced.info = small.info
+        reduced.paste(small, (0, top))
+        top += small.height
+    assert reduced
+    return reduced
+
+
+def _simple(image: Image.Image) -> Image.Image:
+    """Any mode but F as L, RGB, or RGBA where something may be transparent."""
+    if image.mode.startswith("I"):
+        image = _to_8_bits(image)
+    mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # converting to the same mode would copy it
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
@@ -136,12 +178,16 @@ def normalise_all(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     Quicker than one by one where most of them keep MNIST's convention.
     """
     result = np.empty((len(pictures), SIDE, SIDE), np.float32)
-    done = np.zeros(len(pictures), np.bool_)
+    left = np.ones(len(pictures), np.bool_)
+    bring = normalise
     if pictures.shape[1:] == (SIDE, SIDE):
-        done = conforming(pictures)
-        result[done] = pictures[done]
-    for index in np.flatnonzero(~done):
-        result[index] = normalise(pictures[index])
+        for candidates in (pictures, 255 - pictures):
+            found = left & conforming(candidates)
+            result[found] = candidates[found]
+            left &= ~found
+        bring = _repair
+    for index in np.flatnonzero(left):
+        result[index] = bring(pictures[index])
     return result
 
 
@@ -267,10 +313,9 @@ def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _sliding(picture: NDArray[np.float32], reach: int, function: Callable[..., Any]) -> NDArray[np.float32]:
     """`function` of the square of `reach`, an odd number of pixels, around each pixel: float32 [height, width]."""
-    for axis in (0, 1):
-        margin = [(reach // 2, reach // 2) if axis == side else (0, 0) for side in (0, 1)]
-        padded = np.pad(picture, margin, mode="edge")
-        picture = function(np.lib.stride_tricks.sliding_window_view(padded, reach, axis=axis), axis=-1)
+    for axis, length in enumerate(picture.shape):
+        near = np.arange(length) + np.arange(-(reach // 2), reach // 2 + 1)[:, None]
+        picture = function(picture.take(near.clip(0, length - 1), axis), axis=axis)
     return np.ascontiguousarray(picture, dtype=np.float32)
 
 
@@ -328,6 +373,19 @@ def _bounds(strokes: NDArray[np.bool_]) -> tuple[tuple[int, int], tuple[int, int
     """The first row with a true pixel and the one after the last, and the same of the columns."""
     rows, columns = np.flatnonzero(strokes.any(axis=1)), np.flatnonzero(strokes.any(axis=0))
     return (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
+
+
+def ink_box(grey: NDArray[np.float32]) -> tuple[int, int, int, int] | None:
+    """Top, left, bottom and right of the ink that `normalise` cuts out of a picture, float32 [height, width] in 0..255.
+
+    None where there is no ink, where it was found by more than its strength, or in 28x28, which is not cropped.
+    """
+    layer = _ink(grey)
+    strongest = layer.ink.max()
+    if grey.shape == (SIDE, SIDE) or layer.noise or strongest < BLANK_CONTRAST:
+        return None
+    (top, bottom), (left, right) = _bounds(layer.ink > INK * strongest)
+    return top, left, bottom, right
 
 
 def _fit(ink: NDArray[np.float32], noisy: bool) -> NDArray[np.float32]:

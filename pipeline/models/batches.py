@@ -1,6 +1,5 @@
 """Batches cut from tensors in memory and warped a batch at a time, in an order that seed and epoch alone decide."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +17,7 @@ from pipeline.params import Augment, ConvNet, Network, Perceptron
 VALIDATION_BATCH = 1000
 NO_DIGIT = -1
 """The label of an outlier."""
-NONE = torch.arange(0)
+NONE = np.arange(0)
 POLISH_WARP = 0.5
 """The size of the last epochs' warps, as a share of that of the others."""
 
@@ -29,7 +28,7 @@ class ShuffledBatches(Sampler[Tensor]):
     The last batch is dropped if it is short, since batch norm wants batches of one size.
 
     Args:
-        spared: share of the images at ``dispensable``, int64 [M], that an epoch leaves out, others each time.
+        spared: share of the images at ``dispensable``, int [M], that an epoch leaves out, others each time.
     """
 
     def __init__(
@@ -40,13 +39,13 @@ class ShuffledBatches(Sampler[Tensor]):
         rank: int,
         world: int,
         spared: float = 0.0,
-        dispensable: Tensor = NONE,
+        dispensable: np.ndarray = NONE,
     ) -> None:
         self.shown = count - int(spared * len(dispensable))
         if self.shown < batch_size:
             raise ValueError(f"{self.shown} training images do not fill a batch of {batch_size}; lower batch_size")
         self.count, self.batch_size, self.seed, self.rank, self.world = count, batch_size, seed, rank, world
-        self.dispensable = dispensable
+        self.dispensable = torch.from_numpy(dispensable)
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -78,7 +77,7 @@ class Digits(LightningDataModule):
     Args:
         train, val: images uint8 [N, 28, 28] and labels uint8 [N].
         config: of the network that they are for, which says how its batches are made.
-        dispensable: rows of training images, int64 [M], of which the ConvNet's epochs may leave out a share.
+        dispensable: rows of training images, int [M], of which the ConvNet's epochs may leave out a share.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Digits(LightningDataModule):
         val: tuple[np.ndarray, np.ndarray],
         config: Network,
         seed: int,
-        dispensable: Tensor = NONE,
+        dispensable: np.ndarray = NONE,
     ) -> None:
         super().__init__()
         self.train, self.val = (
@@ -112,12 +111,6 @@ class Digits(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.val, sampler=torch.arange(len(self.val)).split(VALIDATION_BATCH), batch_size=None)
-
-    def unwarped(self, count: int) -> Iterator[Tensor]:
-        """Batches of training digits as they are, ``count`` at most, from all over the set: float [N, 1, 28, 28]."""
-        images = self.train.tensors[0]
-        for batch in images[:: math.ceil(len(images) / count)].split(VALIDATION_BATCH):
-            yield normalise(batch.float() / 255)
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Scale a batch, prepare it if it is for training, and normalise it, on the device that it is on."""

@@ -12,17 +12,13 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint, WeightAveraging
 from pytorch_lightning.loggers import Logger
 from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
 
 from pipeline.models.batches import Digits
 from pipeline.models.classifier import Classifier
-from pipeline.models.networks import Turned
-from pipeline.params import ConvNet, Network, Perceptron
+from pipeline.params import Network, Perceptron
 from pipeline.params import Trainer as TrainerDials
 
 CURVE = ("train_loss", "val_loss", "val_accuracy")
-SETTLED = 10_000
-"""Training images at most that batch norm's statistics are taken from in the end, from all over the set."""
 
 
 class Curve(Callback):
@@ -100,22 +96,7 @@ def fit(
         return None
     chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     classifier.load_state_dict(chosen["state_dict"])
-    network = classifier.network.cpu().float()
-    if isinstance(config, ConvNet):
-        settle(network, data, seed)
-    return network.eval(), curve.rows
-
-
-def settle(network: nn.Module, data: Digits, seed: int) -> None:
-    """Take batch norm's statistics anew from training digits that are seen as those that are served will be.
-
-    Those of training are of warped and degraded digits and of pictures that are none (Wu and Johnson 2021, "Rethinking
-    'Batch' in BatchNorm", arXiv 2105.07576, section 5).
-    """
-    torch.manual_seed(seed)
-    view: Turned | nn.Identity = network.get_submodule("view")  # type: ignore[assignment]
-    seen = view.turned if isinstance(view, Turned) else view
-    update_bn((seen(batch) for batch in data.unwarped(SETTLED)), network)
+    return classifier.network.cpu().float().eval(), curve.rows
 
 
 def exponential(decay: float) -> Any:
@@ -124,11 +105,10 @@ def exponential(decay: float) -> Any:
     @torch.no_grad()
     def update(averaged: Sequence[Tensor], current: Sequence[Tensor], steps: int | Tensor) -> None:
         share = 1 - min(decay, (1 + int(steps)) / (10 + int(steps)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, share)
-            else:
-                mean.copy_(value)
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, share)
+        else:
+            torch._foreach_copy_(averaged, current)
 
     return update
 

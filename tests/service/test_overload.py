@@ -13,17 +13,17 @@ from PIL import Image
 from tests.toy_model import image
 
 OCTETS = {"Content-Type": "application/octet-stream"}
-MEGABYTES = 160  # two of 25 million pixels in grey, and the bodies of those that wait
+MEGABYTES = 100
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def large():
-    """A file of 25 megapixels, which takes long to read."""
-    noise = np.random.default_rng(0).integers(0, 256, (625, 625), np.uint8)
+    """A file of 25 megapixels in colour, which takes long to read."""
+    noise = np.random.default_rng(0).integers(0, 256, (625, 625, 3), np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(np.tile(noise, (8, 8))).save(buffer, "JPEG", quality=10)
+    Image.fromarray(np.tile(noise, (8, 8, 1))).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

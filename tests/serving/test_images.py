@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -227,6 +229,64 @@ def test_the_values_stay_in_range():
 def test_a_large_photo_gives_what_a_small_one_gives(scene, expected):
     large = scene.resize((3600, 2700), Image.Resampling.BICUBIC)
     assert np.abs(images.decode(png(large)) - expected).mean() < 8
+
+
+def whole(data, shrink):
+    """What a large file gives when it is read, then converted, then made smaller, each as a whole."""
+    image: Image.Image = Image.open(io.BytesIO(data))
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB").reduce(shrink)
+    return images.to_grey(image)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "keyed"])
+@pytest.mark.parametrize("size", [(1500, 2100), (3001, 1303), (300, 4999)])
+def test_reading_in_strips_changes_no_bit(mode, size, monkeypatch):
+    monkeypatch.setattr(images, "STRIP_PIXELS", 40_000)
+    noise = np.random.default_rng(0).integers(0, 256, (size[1] // 9, size[0] // 9, 4), np.uint8)
+    picture = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+    options = {"transparency": (1, 2, 3)} if mode == "keyed" else {}
+    data = png(picture.convert("RGB" if mode == "keyed" else mode), **options)
+    assert (images.read(data) == whole(data, -(-max(size) // 1024))).all()
+
+
+def test_a_large_picture_is_turned_too(scene):
+    large = scene.resize((3600, 2700)).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("PNG", "JPEG"):
+        upright = images.read(png(large.transpose(STORED[6]), format=kind, exif=exif))
+        assert close(upright, images.read(png(large, format=kind)), by=20)
+
+
+def test_a_large_picture_that_ends_too_early_is_damaged(scene):
+    data = png(scene.resize((3600, 2700)).convert("RGB"))
+    with pytest.raises(ApiError) as caught:
+        images.read(data[: len(data) // 2])
+    assert caught.value.status == 400
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from serving import images
+small, large = (Path(path).read_bytes() for path in sys.argv[1:])
+images.decode(small)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+images.decode(large)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("JPEG", "RGB"), ("GIF", "P")]
+)
+def test_a_large_picture_with_colours_takes_little_memory(kind, mode, tmp_path, scene):
+    for name, size in (("small", scene.size), ("large", (4999, 4999))):
+        picture = scene.convert("RGB").resize(size).convert(mode)
+        (tmp_path / name).write_bytes(png(picture, format=kind))
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "small"), str(tmp_path / "large")]
+    kilobytes = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert kilobytes < 60_000
 
 
 @pytest.mark.parametrize(
