@@ -2,7 +2,7 @@
 
     python -m benchmarks.fidelity [--images 10000] [--bento dist/bento]
 
-Each image is asked about as a PNG of its own: as it is, and drawn at any size and place on a canvas of 40 to 280 pixels,
+Each image is a PNG of its own: as it is, and drawn at any size and place on a canvas of 40 to 280 pixels,
 in white on black and in black on white. Ends with status 1 where a bar is missed. All 10,000 take about two minutes.
 """
 
@@ -36,7 +36,7 @@ def ask(url: str, pictures: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarra
 
 
 def unlike_offline(url: str, recogniser: Recogniser, images: np.ndarray) -> int:
-    """How many of the images, uint8 [N, 28, 28], get another digit over HTTP than offline, answered or most probable."""
+    """How many images, uint8 [N, 28, 28], get another digit over HTTP than offline, answered or most probable."""
     digits, likeliest = ask(url, track(images, "As they are", transient=True))
     offline = recogniser.predict(images.astype(np.float32))
     same = (digits == np.where(offline.abstained, -1, offline.digit)) & (likeliest == offline.digit)
