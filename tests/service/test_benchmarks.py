@@ -24,7 +24,7 @@ def kinds(url):
 
 
 def test_mixed_requests_are_all_answered_as_they_should_be(url, kinds):
-    seen = []
+    seen: list[int] = []
     tally = uvloop.run(soak.soak(url, kinds, REQUESTS, lambda: 100.0, seen.append))
     assert soak.report(tally, kinds)
     assert sum(statuses.total() for statuses in tally.statuses.values()) == REQUESTS == max(seen)
