@@ -10,10 +10,11 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve audit faults ui bench fast accuracy lint refill lock clean
+.PHONY: help setup run test test-fast serve audit faults ui bench fast accuracy fidelity soak overload vulnerabilities lint \
+    refill lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the environment in .venv from hash-checked pins
 
@@ -57,6 +58,21 @@ fast: $(STAMP) ## train the small ConvNet to 99 % in seconds
 
 accuracy: $(STAMP) ## train MLP and ConvNet with three seeds on full MNIST and report the mean test accuracy
 	@python -m benchmarks.accuracy
+
+fidelity: $(STAMP) ## ask the packaged champion about all test images over HTTP (needs DATA=mnist to have run)
+	@python -m benchmarks.fidelity
+
+soak: $(STAMP) ## ask the packaged champion 200,000 things, good and bad, and watch its answers and its memory
+	@python -m benchmarks.soak
+
+overload: $(STAMP) ## ask the packaged champion three times as much as it can answer
+	@python -m benchmarks.overload
+
+vulnerabilities: $(STAMP) ## look up known vulnerabilities of the Bento's packages (needs the internet: api.osv.dev)
+	@uv pip compile --quiet --python-version 3.11 --generate-hashes --constraints requirements.lock \
+	    dist/bento/env/python/requirements.txt --output-file .bentoml/requirements.txt
+	@uv tool run pip-audit==2.10.1 --vulnerability-service osv --strict --disable-pip --require-hashes \
+	    --requirement .bentoml/requirements.txt
 
 lint: $(STAMP) ## check format, style and types
 	ruff format --check .

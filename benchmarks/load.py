@@ -1,4 +1,4 @@
-"""A generator of load: one HTTP request, over and over, on connections that are kept open, in this process.
+"""A generator of load: HTTP requests on connections that are kept open, in this process.
 
 It writes and counts bytes and nothing else, so that it asks several times more often than any of the services answers.
 """
@@ -6,6 +6,8 @@ It writes and counts bytes and nothing else, so that it asks several times more 
 import asyncio
 import re
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ import numpy as np
 import uvloop
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,28 +33,41 @@ class Measured:
         return float(np.percentile(self.seconds, share) * 1000)
 
 
-def request(url: str, path: str, body: bytes = b"", kind: str = "") -> bytes:
-    """The bytes of a request; a POST where there is a body."""
-    lines = [f"{'POST' if body else 'GET'} {path} HTTP/1.1", f"Host: {urlsplit(url).netloc}"]
-    lines += [f"Content-Type: {kind}", f"Content-Length: {len(body)}"] if body else []
+def request(url: str, path: str, body: bytes = b"", kind: str = "", method: str = "") -> bytes:
+    """The bytes of a request; a POST where there is a body, unless `method` says otherwise."""
+    lines = [f"{method or ('POST' if body else 'GET')} {path} HTTP/1.1", f"Host: {urlsplit(url).netloc}"]
+    lines += [f"Content-Type: {kind}"] if kind else []
+    lines += [f"Content-Length: {len(body)}"] if body else []
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Connection(asyncio.Protocol):
-    """Sends the request and, as soon as it is answered, sends it again, until it is told to stop."""
+    """A client's connection: asks one thing at a time, and tells `answered` the status and the seconds of each answer.
 
-    def __init__(self, message: bytes) -> None:
-        self.seconds: list[float] = []
-        self.total = 0
-        self.failed = 0
-        self.stopping = False
+    The status is 0 where the connection was lost before the answer was complete. An answer must say how long it is.
+    """
+
+    def __init__(self, answered: "Answered") -> None:
+        self.is_open = False
         self.closed = asyncio.get_running_loop().create_future()
-        self._message = message
+        self._answered = answered
         self._answer = b""
+        self._asked: float | None = None
+
+    def ask(self, message: bytes, since: float | None = None) -> None:
+        """`since`: the moment from which the seconds count, where that was before this one."""
+        self._answer = b""
+        self._asked = since or time.perf_counter()
+        self._transport.write(message)
+
+    def close(self) -> None:
+        """Hang up, whatever is still to be written."""
+        self.is_open = False
+        self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not one by inheritance
-        self._send()
+        self.is_open = True
 
     def data_received(self, data: bytes) -> None:
         self._answer += data
@@ -61,46 +77,60 @@ class Connection(asyncio.Protocol):
         length = LENGTH.search(self._answer, 0, end)
         if len(self._answer) < end + 4 + (int(length[1]) if length else 0):
             return
-        self.seconds.append(time.perf_counter() - self._sent)
-        self.total += 1
-        self.failed += self._answer[9:12] != b"200"
-        if self.stopping:
-            self._transport.close()
-        else:
-            self._send()
+        if CLOSE.search(self._answer, 0, end):
+            self.close()
+        self._tell(int(self._answer[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.failed += not self.stopping
+        self.is_open = False
+        self._tell(0)
         self.closed.set_result(None)
 
-    def _send(self) -> None:
-        self._answer = b""
-        self._sent = time.perf_counter()
-        self._transport.write(self._message)
+    def _tell(self, status: int) -> None:
+        if self._asked is not None:
+            seconds = time.perf_counter() - self._asked
+            self._asked = None
+            self._answered(self, status, seconds)
+
+
+Answered = Callable[[Connection, int, float], None]
+
+
+async def connect(url: str, answered: Answered) -> Connection:
+    """Raises OSError where nobody answers at `url`."""
+    place = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(lambda: Connection(answered), place.hostname or "", place.port or 80)
+    return connection
 
 
 def measure(url: str, message: bytes, concurrency: int, seconds: float, warm_up: float = 1.0) -> Measured:
-    """Ask `concurrency` at a time for so many seconds, after a warm-up that does not count."""
+    """Ask `concurrency` at a time, over and over, for so many seconds, after a warm-up that does not count."""
 
     async def run() -> Measured:
-        loop = asyncio.get_running_loop()
-        place = urlsplit(url)
-        made = [
-            await loop.create_connection(lambda: Connection(message), place.hostname or "", place.port or 80)
-            for _ in range(concurrency)
-        ]
-        connections = [connection for _, connection in made]
-        await asyncio.sleep(warm_up)
+        took: list[float] = []
+        statuses: Counter[int] = Counter()
+        stopping = False
+
+        def answered(connection: Connection, status: int, seconds: float) -> None:
+            took.append(seconds)
+            statuses[status] += 1
+            if stopping:
+                connection.close()
+            elif connection.is_open:
+                connection.ask(message)
+
+        connections = [await connect(url, answered) for _ in range(concurrency)]
         for connection in connections:
-            connection.seconds.clear()
+            connection.ask(message)
+        await asyncio.sleep(warm_up)
+        took.clear()
         began = time.perf_counter()
         await asyncio.sleep(seconds)
-        took = time.perf_counter() - began
-        answered = np.concatenate([connection.seconds for connection in connections])
-        for connection in connections:
-            connection.stopping = True
+        measured = np.array(took)
+        rate = len(measured) / (time.perf_counter() - began)
+        stopping = True
         await asyncio.wait([connection.closed for connection in connections], timeout=10)
-        total, failed = (sum(getattr(one, name) for one in connections) for name in ("total", "failed"))
-        return Measured(answered, len(answered) / took, total, failed)
+        return Measured(measured, rate, statuses.total(), statuses.total() - statuses[200])
 
     return uvloop.run(run())

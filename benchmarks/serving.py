@@ -77,19 +77,24 @@ def served(service: Service) -> Iterator[str]:
             service.start_s.append(time.perf_counter() - began)
             service.process = process
             yield service.url
-            service.megabytes = sum(member.memory_info().rss for member in family(process)) / 1e6
+            service.megabytes = megabytes(process)
         finally:
             serve.stop(process)
 
 
-def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def family(process: subprocess.Popen[bytes] | None) -> list[psutil.Process]:
     """A server and the processes that it started."""
+    assert process
     first = psutil.Process(process.pid)
     return [first, *first.children(recursive=True)]
 
 
+def megabytes(process: subprocess.Popen[bytes] | None) -> float:
+    """Resident memory of a server and the processes that it started."""
+    return sum(member.memory_info().rss for member in family(process)) / 1e6
+
+
 def cpu_s(process: subprocess.Popen[bytes] | None) -> float:
-    assert process
     return sum(sum(member.cpu_times()[:2]) for member in family(process))
 
 
@@ -100,10 +105,12 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def services(bento: Path, name: str, model: Path) -> dict[str, Service]:
-    def ours(port: int) -> list[str]:
-        return serve.command(bento, "127.0.0.1", port)
+def bento_service(bento: Path) -> Service:
+    """The Bento in the folder `bento`, as `make serve` serves it."""
+    return Service(lambda port: serve.command(bento, "127.0.0.1", port), "/readyz", {})
 
+
+def services(bento: Path, name: str, model: Path) -> dict[str, Service]:
     def plain(port: int) -> list[str]:
         place = ["--host", "127.0.0.1", "--port", str(port)]
         return [sys.executable, "-m", "bentoml", "serve", "benchmarks.plain_service:Plain", *place]
@@ -116,7 +123,7 @@ def services(bento: Path, name: str, model: Path) -> dict[str, Service]:
         return fastapi(port, "--no-access-log")
 
     return {
-        "ours": Service(ours, "/readyz", {}),
+        "ours": bento_service(bento),
         "plain": Service(plain, "/readyz", {"NETWORK": name}),
         "fastapi": Service(fastapi, "/openapi.json", {"MODEL": str(model)}),
         "fastapi, no log": Service(quiet, "/openapi.json", {"MODEL": str(model)}),
@@ -246,9 +253,13 @@ def report(title: str, rounds: list[Round], all_services: dict[str, Service], pr
     console.print(f"One prediction takes {prediction_ms:.3f} ms in process.")
 
 
-def main(names: list[str]) -> None:
+def require_two_processors() -> None:
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("The benchmark wants two processors: one for the services, one for the load.")
+
+
+def main(names: list[str]) -> None:
+    require_two_processors()
     images = np.load(package.IMAGES)
     for name in names:
         model = Path("models") / name / "model.onnx"

@@ -1,8 +1,11 @@
 """The service that behaves, or does not: at --url, else the Bento in dist/bento, served for as long as the tests last.
 
-python -m pytest tests/behaviour --url http://127.0.0.1:3000
+    INKWELL_API_KEY=KEY python -m pytest tests/behaviour --url http://127.0.0.1:3000
+
+The key is for a service that asks for one.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from pipeline import params, serve
 from pipeline.data.errors import DataError
 from pipeline.data.store import load_split
+from serving.recogniser import Recogniser
 from tests.behaviour.asking import Digits, Service
 
 SAMPLE = 500
@@ -37,9 +41,13 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def service(url: str) -> Iterator[Service]:
-    with httpx.Client(base_url=url, timeout=30) as client:
+    key = os.environ.get("INKWELL_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
         try:
             model = client.get("/model")
+            if model.status_code == 401:
+                pytest.exit(f"{url} asks for a key: give one of its own in INKWELL_API_KEY", returncode=1)
             model.raise_for_status()
         except httpx.HTTPError as error:
             pytest.exit(f"no digit recogniser answers at {url}: {error}", returncode=1)
@@ -54,6 +62,15 @@ def limits(service: Service) -> params.Gates:
     if name not in gates.get(source, {}):
         pytest.exit(f"params.yaml has no gates for {name} on {source}, which {service.url} serves", returncode=1)
     return gates[source][name]
+
+
+@pytest.fixture(scope="session")
+def offline(service: Service) -> Recogniser:
+    """The recogniser that is served, without the service around it."""
+    model = serve.BENTO / "src" / "model.onnx"
+    if not model.is_file() or (recogniser := Recogniser(model)).sha256 != service.model["sha256"]:
+        pytest.skip(f"{service.url} serves another model than {serve.BENTO}")
+    return recogniser
 
 
 @pytest.fixture(scope="session")

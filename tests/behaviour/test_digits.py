@@ -21,6 +21,12 @@ def test_digits_are_read_right(plain, digits, limits):
     at_most(plain.digit != digits.labels, limits.error)
 
 
+def test_digits_are_read_as_the_network_reads_them_offline(plain, digits, offline):
+    predictions = offline.predict(digits.images.astype(np.float32))
+    assert (plain.digit == predictions.digit).all()
+    assert (plain.abstained == predictions.abstained).all()
+
+
 def test_digits_are_answered_and_the_answers_are_right(plain, digits, limits):
     at_least(~plain.abstained, limits.coverage)
     at_most((plain.digit != digits.labels)[~plain.abstained], limits.answered_error)

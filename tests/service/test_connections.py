@@ -1,5 +1,6 @@
 """Connections that say nothing, say it slowly, or say what is no HTTP."""
 
+import contextlib
 import json
 import socket
 import time
@@ -7,6 +8,7 @@ import time
 import pytest
 
 from serving.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES
+from serving.guard import BODY_DEADLINE_S
 
 LINE = b"POST /predict_pixels HTTP/1.1\r\n"
 HOST = b"Host: x\r\n"
@@ -47,19 +49,40 @@ def test_an_upgrade_is_not_taken(server):
 def test_who_says_nothing_or_not_enough_is_hung_up_on(server):
     done = b"GET /model HTTP/1.1\r\n" + HOST + b"\r\n"
     began = time.monotonic()
-    silent, half, second_half = (server.connect() for _ in range(3))
+    silent, half, idle, second_half = (server.connect() for _ in range(4))
     half.sendall(LINE + HOST)
+    idle.sendall(done)
     second_half.sendall(done + done[:20])
     slow = server.connect()
     for byte in LINE[:20]:
         slow.send(bytes([byte]))
         time.sleep(0.05)
-    for connection in (silent, half, second_half, slow):
+    for connection in (silent, half, idle, second_half, slow):
         connection.settimeout(HEADERS_DEADLINE_S + 5)
         while connection.recv(65536):
             pass
         connection.close()
     assert HEADERS_DEADLINE_S - 1 < time.monotonic() - began < HEADERS_DEADLINE_S + 4
+
+
+@pytest.mark.slow
+def test_a_body_that_trickles_is_given_up(server):
+    connection = server.connect()
+    began = time.monotonic()
+    connection.sendall(LINE + HOST + b"Content-Length: 784\r\n\r\n")
+    connection.settimeout(1)
+    answer = b""
+    while not answer:
+        assert time.monotonic() - began < BODY_DEADLINE_S + 4
+        connection.sendall(b"\0")
+        with contextlib.suppress(TimeoutError):
+            answer = connection.recv(65536)
+    assert time.monotonic() - began > BODY_DEADLINE_S - 1
+    assert answer.startswith(b"HTTP/1.1 408")
+    connection.settimeout(5)
+    while connection.recv(65536):
+        pass
+    connection.close()
 
 
 def test_beyond_so_many_connections_the_next_is_told_to_come_back(server):

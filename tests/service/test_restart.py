@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import httpx
 import pytest
 
 from tests.service.server import serving, wait_until
@@ -72,5 +73,7 @@ def test_a_killed_worker_is_back_within_five_seconds(bento, tmp_path):
         began = time.monotonic()
         first.wait(5)
         wait_until(server.is_ready)
+        answer = httpx.post(f"{server.url}/predict_pixels", content=image(5).tobytes(), headers=OCTETS)
         assert time.monotonic() - began < 5
+        assert answer.json()["predictions"][0]["digit"] == 5
         assert server.worker().pid != first.pid
