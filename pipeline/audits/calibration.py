@@ -10,7 +10,7 @@ from pipeline import metrics, plots
 from pipeline.audits.accuracy import exact_interval, exact_percent
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled
-from pipeline.audits.section import Section, Subject
+from pipeline.audits.section import Figures, Section, Subject
 
 SURE = 0.99  # a wrong answer given with more confidence than this is called overconfident
 CHUNK = 250  # draws simulated at once, which bounds memory
@@ -60,7 +60,7 @@ def measure(subject: Subject) -> Section:
     floor = noise_floor(confidence, subject.bootstrap, subject.rng("noise floor"))
     clusters = hands(subject)
     auroc = error_auroc(confidence, wrong, clusters, subject.bootstrap, subject.rng("error detection"))
-    figures = {
+    figures: Figures = {
         "Risk among the answered, over coverage": draw_risk(subject, confidence),
         "Accuracy over confidence": draw_reliability(confidence, wrong, floor),
     }

@@ -67,6 +67,10 @@ class Picture(NamedTuple):
     height: int
 
 
+Figures = dict[str, Figure | Picture]
+"""By caption."""
+
+
 @dataclass
 class Section:
     """One part of the audit's report.
@@ -83,4 +87,4 @@ class Section:
     gates: list[Gate] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    figures: dict[str, Figure | Picture] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)

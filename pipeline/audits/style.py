@@ -15,7 +15,7 @@ from scipy.stats import fisher_exact
 from pipeline import plots
 from pipeline.audits.accuracy import exact_interval, exact_percent, permutation_p
 from pipeline.audits.gates import Gate
-from pipeline.audits.section import Section, Subject
+from pipeline.audits.section import Figures, Section, Subject
 
 STYLES = {"thickness": "px", "slant": "°", "ink": "px²", "width": "px", "height": "px"}
 FIFTHS = 5
@@ -31,7 +31,7 @@ def measure(subject: Subject) -> Section:
     broken = (subject.samples["components"] > 1).to_numpy()
     fifths = {name: within_digit(subject.samples[name].to_numpy(), labels, FIFTHS) for name in STYLES}
     table = styles_table(fifths, labels, wrong, subject.bootstrap, subject.rng("outer fifths"))
-    figures = {"Error by fifths of style": draw(fifths, broken, wrong)}
+    figures: Figures = {"Error by fifths of style": draw(fifths, broken, wrong)}
     if (misread := broken & wrong).any():
         figures["The misread images whose strokes are broken"] = plots.misclassified(
             subject.images[misread],

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipeline.audits import report, wording
 from pipeline.audits.gates import Gate
-from pipeline.audits.section import Section
+from pipeline.audits.section import Figures, Section
 
 PASSED = Gate("digit_recall", 0.995, (0.992, 0.998), "at least", 0.99, "Fives are read worst.", "98.8 % elsewhere")
 CLOSE = Gate("error", 0.0038, (0.0027, 0.0052), "at most", 0.004, "38 are misread.")
@@ -28,7 +28,7 @@ def figure() -> Figure:
 
 
 def section(*gates: Gate, key: str = "accuracy", tables: dict[str, pd.DataFrame] | None = None) -> Section:
-    figures = {"The misread images": figure()}
+    figures: Figures = {"The misread images": figure()}
     return Section(key, key.title(), "How often?", list(gates), ["A finding."], tables or {}, figures)
 
 
@@ -142,6 +142,10 @@ def test_what_others_wrote_is_text_and_not_markup():
     reader = Reader(report.render(evil, evil, evil, 1, [strange]))
     assert "script" not in {tag for tag, _ in reader.tags}
     assert reader.text.count("alert(1)") >= 10
+
+
+def test_figures_that_are_drawn_beforehand_give_the_same_page():
+    assert page(report.drawn(section(PASSED))) == page(section(PASSED))
 
 
 def test_the_same_sections_give_the_same_page():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from pipeline.audits import accuracy, calibration, population, selftest, style
 from pipeline.audits.section import Subject
@@ -153,4 +154,5 @@ def test_the_section_has_its_tables_sentences_and_figure(audited, monkeypatch):
     assert len(section.tables) == 2
     assert any(sentence.startswith("What 6,000 images can show") for sentence in section.findings)
     (figure,) = section.figures.values()
+    assert isinstance(figure, Figure)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["error", "digit recall"]
