@@ -108,6 +108,7 @@ class ConvNet(Modern):
     width: PositiveInt
     turn: float
     """degrees by which images are turned before they are read, in evaluation"""
+    channel_dropout: Share
     degraded: Share
     """of each batch, degraded by noise, blur and the like"""
     polish: Share

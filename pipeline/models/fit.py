@@ -52,7 +52,9 @@ def fit(
     logger: Logger | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> tuple[nn.Module, list[dict[str, float]]] | None:
-    """Train the network that ``config`` describes and return its best state by validation accuracy, with its curve.
+    """Train the network that ``config`` describes and return its best state on validation, with its curve.
+
+    The best is the most accurate; of those equally so, which a small set has many of, the one of the least loss.
 
     A training that was cut off goes on from its last epoch if ``checkpoints`` is the same folder; the result is the
     same to the bit as that of an unbroken one.
@@ -69,7 +71,7 @@ def fit(
     best = ModelCheckpoint(
         checkpoints,
         "best",
-        monitor="val_accuracy",
+        monitor="val_merit",
         mode="max",
         save_on_train_epoch_end=True,
         enable_version_counter=False,

@@ -24,7 +24,7 @@ def build(config: Network) -> nn.Module:
         case MLP():
             network = mlp(config.hidden, config.dropout)
         case ConvNet():
-            network = convnet(config.width, config.turn, config.dropout)
+            network = convnet(config.width, config.turn, config.channel_dropout, config.dropout)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -73,13 +73,16 @@ class Turned(nn.Module):
         return turned.clamp(-MEAN / STD, (1 - MEAN) / STD)
 
 
-def convnet(width: int, turn: float, dropout: float) -> nn.Sequential:
-    """Two stages of two 3x3 convolutions and a strided 5x5 instead of pooling, a 4x4 convolution, a linear layer."""
+def convnet(width: int, turn: float, channel_dropout: float, dropout: float) -> nn.Sequential:
+    """Two stages of two 3x3 convolutions and a strided 5x5 instead of pooling, a 4x4 convolution, a linear layer.
+
+    The stages drop whole channels (Tompson et al. 2015), which is quicker than drawing a mask for every pixel.
+    """
     return nn.Sequential(
         OrderedDict(
             view=Turned(turn) if turn else nn.Identity(),
-            stage1=_stage(1, width),
-            stage2=_stage(width, 2 * width),
+            stage1=_stage(1, width, channel_dropout),
+            stage2=_stage(width, 2 * width, channel_dropout),
             head=nn.Sequential(
                 *_convolution(2 * width, 4 * width, 4), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * width, DIGITS)
             ),
@@ -87,11 +90,12 @@ def convnet(width: int, turn: float, dropout: float) -> nn.Sequential:
     )
 
 
-def _stage(channels: int, width: int) -> nn.Sequential:
+def _stage(channels: int, width: int, channel_dropout: float) -> nn.Sequential:
     return nn.Sequential(
         *_convolution(channels, width, 3),
         *_convolution(width, width, 3),
         *_convolution(width, width, 5, stride=2, padding=2),
+        nn.Dropout2d(channel_dropout),
     )
 
 

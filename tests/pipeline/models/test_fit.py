@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning import Callback
 
 from pipeline.models.batches import Digits
+from pipeline.models.classifier import Classifier
 from pipeline.models.fit import fit
 from pipeline.params import Trainer, load
 
@@ -113,6 +114,23 @@ def test_the_state_returned_is_the_best_on_validation(tmp_path):
     network, curve = train("perceptron", tmp_path, callbacks=[Spoil()])
     assert curve[2]["val_loss"] > curve[1]["val_loss"]
     assert not all(torch.allclose(tensor, torch.tensor(0.01), atol=0.2) for tensor in network.state_dict().values())
+
+
+def test_of_states_equally_accurate_the_one_of_the_least_loss_is_returned(tmp_path):
+    class Soften(Callback):
+        """Make all digits alike less probable, which changes no answer and lessens the loss."""
+
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            with torch.no_grad():
+                pl_module.network[-1].bias.sub_(0.5)
+
+    still = config("perceptron").model_copy(update={"learning_rate": 1e-12, "weight_decay": 0.0})
+    fitted: Any = fit(still, digits(still), DIALS, 0, tmp_path, callbacks=[Soften()])
+    network, curve = fitted
+    first: Any = Classifier(still, 0).network
+    assert len({row["val_accuracy"] for row in curve}) == 1
+    assert curve[0]["val_loss"] > curve[1]["val_loss"] > curve[2]["val_loss"]
+    assert (network[-1].bias < first[-1].bias - 0.9).all()
 
 
 @pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="this processor has no bfloat16 arithmetic")
