@@ -139,7 +139,8 @@ def test_a_large_photograph_is_made_smaller_before_it_is_sent(desktop, picture):
 
 
 def test_what_is_no_image_is_told_in_words(desktop):
-    desktop.page.locator("#file").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no image"})
+    with desktop.page.expect_console_message(lambda message: "415" in message.text):
+        desktop.page.locator("#file").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no image"})
     desktop.reads("This is no image")
     desktop.troubles = [one for one in desktop.troubles if "415" not in one]
 

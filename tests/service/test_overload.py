@@ -21,9 +21,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def large():
     """A file of 25 megapixels in colour, which takes long to read."""
-    noise = np.random.default_rng(0).integers(0, 256, (625, 625, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(np.tile(noise, (8, 8, 1))).save(buffer, "PNG", compress_level=1)
+    Image.fromarray(np.tile(noise, (100, 100, 1))).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
