@@ -20,10 +20,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def large():
-    """A file of 25 megapixels in colour, which takes long to read."""
-    noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
+    """A file of 25 megapixels, which takes long to read."""
+    noise = np.random.default_rng(0).integers(0, 256, (625, 625), np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(np.tile(noise, (100, 100, 1))).save(buffer, "PNG", compress_level=1)
+    Image.fromarray(np.tile(noise, (8, 8))).save(buffer, "JPEG", quality=10)
     return buffer.getvalue()
 
 
