@@ -16,7 +16,7 @@ from rich.progress import track
 
 from benchmarks import mnist
 from benchmarks.bars import Bar, hold
-from benchmarks.soak import encode
+from benchmarks.pictures import encode
 from pipeline import serve
 from pipeline.audits import canvas
 from serving.client import Client

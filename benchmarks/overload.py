@@ -24,8 +24,8 @@ from rich.table import Table
 
 from benchmarks import load
 from benchmarks.bars import Bar, hold
+from benchmarks.pictures import encode, resized
 from benchmarks.serving import CONCURRENCY, OCTETS, bento_service, require_two_processors, served
-from benchmarks.soak import encode, resized
 from pipeline import serve
 from pipeline.audits.strokes import STYLES, draw
 from serving.guard import ANSWER_DEADLINE_S

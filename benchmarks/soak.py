@@ -8,7 +8,6 @@ processors; 200,000 requests take about five minutes.
 
 import argparse
 import asyncio
-import io
 import itertools
 import json
 import statistics
@@ -22,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import uvloop
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from benchmarks import load
 from benchmarks.bars import Bar, hold
+from benchmarks.pictures import encode, resized
 from benchmarks.serving import JSON, OCTETS, bento_service, megabytes, require_two_processors, served
 from pipeline import serve
 from pipeline.audits.strokes import STYLES, draw
@@ -140,16 +139,6 @@ def kinds(url: str, rng: Rng) -> dict[str, Kind]:
         "no HTTP": Kind(4, {400}, always(b"nonsense\r\n\r\n")),
         "large headers": Kind(2, {431}, always(host + b"A: b\r\n" * MAX_HEADER_BYTES)),
     }
-
-
-def resized(picture: np.ndarray, side: int) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
-
-
-def encode(picture: np.ndarray, kind: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, kind)
-    return file.getvalue()
 
 
 def damage(file: bytes, rng: Rng) -> bytes:
