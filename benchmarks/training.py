@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 from benchmarks import mnist, plain
 from pipeline import params
 from pipeline.models.batches import Digits, normalise, prepare
-from pipeline.models.classifier import objective
+from pipeline.models.classifier import harden, objective
 from pipeline.models.fit import exponential, fit, supported
 from pipeline.models.networks import build
 
@@ -65,8 +65,10 @@ def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels
         if step == WARMUP:
             started = time.perf_counter()
         batch, answers = prepare(pixels[order[step]].float() / 255, targets[order[step]], config, generator)
+        seen = normalise(batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision.startswith("bf16")):
-            logits = model(normalise(batch)).float()
+            harden(model, seen, answers)
+            logits = model(seen).float()
         optimizer.zero_grad()
         objective(config, logits, answers).backward()
         optimizer.step()

@@ -5,14 +5,18 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from pytorch_lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.models.batches import NO_DIGIT, mix
 from pipeline.models.networks import DIGITS, build
+from pipeline.models.outliers import sharpened
 from pipeline.params import Network, Perceptron
 
 OUTLIER_WEIGHT = 0.6
 """Of an outlier's loss beside a digit's; Hendrycks, Mazeika and Dietterich 2019 took 0.5."""
+
+SHARPENED = 2
+"""One outlier in so many is sharpened."""
 
 TIE = 1e-3
 """What a unit of validation loss counts beside accuracy: enough to decide between checkpoints equally accurate."""
@@ -36,6 +40,7 @@ class Classifier(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         images, labels = batch
+        harden(self.network, images, labels)
         loss = objective(self.config, self(images), labels)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels))
         return loss
@@ -56,6 +61,13 @@ class Classifier(LightningModule):
             optimizer, self.config.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def harden(network: nn.Module, images: Tensor, labels: Tensor) -> None:
+    """Sharpen a share of the outliers in a batch, in place."""
+    rows = (labels == NO_DIGIT).nonzero().flatten()[::SHARPENED]
+    if len(rows):
+        images[rows] = sharpened(network, images[rows])
 
 
 def objective(config: Network, logits: Tensor, labels: Tensor) -> Tensor:

@@ -68,6 +68,8 @@ def fit(
         The network in evaluation mode and float32, and a row per epoch; None on all processes but the first.
     """
     quieten()
+    # Determinism as Lightning asks for it would also fill all memory before it is used: a twelfth of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     best = ModelCheckpoint(
         checkpoints,
         "best",

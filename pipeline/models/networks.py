@@ -14,6 +14,8 @@ SIDE = 28
 PIXELS = SIDE * SIDE
 DIGITS = 10
 MEAN, STD = 0.1307, 0.3081
+BLACK, WHITE = -MEAN / STD, (1 - MEAN) / STD
+"""What 0 and 1 become, standardised."""
 
 
 def build(config: Network) -> nn.Module:
@@ -70,7 +72,7 @@ class Turned(nn.Module):
             return images
         grid = self.grid.expand(images.shape[0], -1, -1, -1)
         turned = F.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False)
-        return turned.clamp(-MEAN / STD, (1 - MEAN) / STD)
+        return turned.clamp(BLACK, WHITE)
 
 
 def convnet(width: int, turn: float, channel_dropout: float, dropout: float) -> nn.Sequential:

@@ -1,21 +1,25 @@
 """Pictures that are no digit, made of digits and at random, for outlier exposure (Hendrycks, Mazeika, Dietterich 2019).
 
 Noise, straight-sided shapes, crosses, tangled lines and two digits at once the audit has too, drawn otherwise; its
-letters, patterns, permuted pixels and fooling images have no like here: what is learnt has to carry over to them.
+letters, patterns and permuted pixels have no like here: what is learnt has to carry over to them. Its fooling images
+are searched for in many small steps from noise; here a picture of any kind takes one.
 """
 
 import math
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from pipeline.models.degrade import clouds, lines, uniform
+from pipeline.models.networks import BLACK, STD, WHITE
 
 TOGETHER = 4
 """Kinds drawn for one batch."""
 BLOCK = 7
 """Side, in pixels, of the blocks that a digit is shuffled by; the image's side is a multiple of it."""
+REACH = 6.0
+"""The longest step that a picture is sharpened by, in Euclidean distance, pixels counting to 1."""
 
 
 def outliers(images: Tensor, count: int, generator: Generator) -> Tensor:
@@ -32,6 +36,30 @@ def outliers(images: Tensor, count: int, generator: Generator) -> Tensor:
     kinds = [EXPOSURE[kind] for kind in torch.randperm(len(EXPOSURE), generator=generator)[:TOGETHER].tolist()]
     drawn = [kind(images[chosen[:, run]], generator) for kind, run in zip(kinds, runs, strict=True) if len(run)]
     return torch.cat([images[:0], *drawn]).clamp(0, 1)
+
+
+def sharpened(network: nn.Module, pictures: Tensor) -> Tensor:
+    """Change pictures by one step of random length towards the digit that the network is surest to see in each.
+
+    Of such a picture the network learns not to be sure, wherever its gradient leads (Hein, Andriushchenko and
+    Bitterwolf 2019, arXiv 1812.05720, who take 40 steps). The length is drawn from torch's global generator.
+
+    Args:
+        network: to logits, in any mode, which it is left in; it is asked in evaluation mode.
+        pictures: standardised, float [N, 1, H, W].
+
+    Returns:
+        Pictures of the same kind.
+    """
+    mode = network.training
+    network.eval()
+    leaf = pictures.detach().requires_grad_()
+    surest = network(leaf).float().log_softmax(1).amax(1)
+    (gradient,) = torch.autograd.grad(surest.sum(), leaf)
+    network.train(mode)
+    direction = F.normalize(gradient.flatten(1)).view_as(pictures)
+    length = REACH / STD * torch.rand(len(pictures), 1, 1, 1, device=pictures.device)
+    return (pictures + length * direction).clamp(BLACK, WHITE)
 
 
 def quarters(digits: Tensor, _: Generator) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from pipeline.models.batches import NO_DIGIT
-from pipeline.models.classifier import OUTLIER_WEIGHT, objective
+from pipeline.models.classifier import OUTLIER_WEIGHT, SHARPENED, harden, objective
+from pipeline.models.networks import build
 from pipeline.params import load
 
 
@@ -24,3 +25,13 @@ def test_outliers_are_to_be_shared_out_among_all_digits():
 def test_without_outliers_it_is_the_cross_entropy():
     logits, labels = torch.randn(20, 10, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 10
     assert objective(load("networks.mlp"), logits, labels) == pytest.approx(float(F.cross_entropy(logits, labels)))
+
+
+def test_a_share_of_the_outliers_is_sharpened_and_no_digit_is():
+    network = build(load("networks.convnet"))
+    images = torch.rand(14, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    before, labels = images.clone(), torch.tensor([*range(6), *[NO_DIGIT] * 8])
+    harden(network, images, labels)
+    changed = (images != before).any(dim=(1, 2, 3))
+    assert not changed[:6].any()
+    assert changed.sum() == 8 // SHARPENED

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from pipeline.models.outliers import KINDS, outliers, polygons
+from pipeline.models.networks import BLACK, WHITE, build, standardise
+from pipeline.models.outliers import KINDS, outliers, polygons, sharpened
+from pipeline.params import load
 from tests.pipeline.models.strokes import digits
 
 
@@ -44,3 +46,19 @@ def test_polygons_have_ink_inside_or_only_on_their_line():
     middle = drawn[:, 0, 13:15, 13:15].mean((1, 2))
     assert ink.min() > 15
     assert 0.1 < (middle > 0.9).float().mean() < 0.45
+
+
+def test_a_sharpened_picture_looks_more_like_some_digit_to_the_network_which_is_left_as_it_was():
+    torch.manual_seed(0)
+    network = build(load("networks.convnet")).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    pictures = standardise(outliers(digits(16), 24, generator()))
+    hardened = sharpened(network, pictures)
+
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert ((hardened >= BLACK) & (hardened <= WHITE)).all()
+    with torch.no_grad():
+        was, became = (network.eval()(shown).log_softmax(1).amax(1) for shown in (pictures, hardened))
+    assert (became > was).float().mean() > 0.9
