@@ -112,7 +112,7 @@ class ConvNet(Modern):
     degraded: Share
     """of each batch, degraded by noise, blur and the like"""
     polish: Share
-    """of the epochs, at the end, in which digits are warped by half and not degraded"""
+    """of the epochs, at the end, in which digits are warped by half and few are degraded"""
     spared: Share
     """of the employees' digits, left out of each epoch, others each time: the students' are harder to read"""
     outliers: Share

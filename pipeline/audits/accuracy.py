@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
+from scipy.special import betaincinv
 
 from pipeline import metrics, plots
 from pipeline.audits.gates import Gate
@@ -67,9 +67,10 @@ def measure(subject: Subject, champion: np.ndarray | None) -> Section:
 
 @cache
 def exact_interval(count: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Clopper and Pearson 1934)."""
-    interval = binomtest(count, total).proportion_ci(method="exact")
-    return float(interval.low), float(interval.high)
+    """The 95 % interval of a proportion (Clopper and Pearson 1934), as scipy's binomtest gives it, only faster."""
+    low = betaincinv(count, total - count + 1, 0.025) if count else 0.0
+    high = betaincinv(count + 1, total - count, 0.975) if count < total else 1.0
+    return float(low), float(high)
 
 
 def exact_percent(count: int, total: int) -> str:

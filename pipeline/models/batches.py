@@ -18,8 +18,8 @@ VALIDATION_BATCH = 1000
 NO_DIGIT = -1
 """The label of an outlier."""
 NONE = np.arange(0)
-POLISH_WARP = 0.5
-"""The size of the last epochs' warps, as a share of that of the others."""
+POLISH_WARP, POLISH_DEGRADED = 0.5, 0.35
+"""The size of the last epochs' warps and the share that they degrade, each as a share of that of the others."""
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -129,13 +129,13 @@ class Digits(LightningDataModule):
 def at(config: Network, epoch: int) -> Network:
     """What ``config`` says of the batches of one epoch, counted from 0: in the last ones digits are nearly as served.
 
-    They are warped less and not degraded. What was learnt of such digits lasts, and others are read better for it (as
-    YOLOX does with its mosaics: Ge et al. 2021, arXiv 2107.08430).
+    They are warped less, and few are degraded: digits as they are served are read better for it (YOLOX leaves its
+    mosaics out: Ge et al. 2021, arXiv 2107.08430). With none degraded noise is soon taken for no digit at all.
     """
     if not isinstance(config, ConvNet) or epoch < round((1 - config.polish) * config.epochs):
         return config
     milder = config.augment and Augment(**{dial: size * POLISH_WARP for dial, size in config.augment})
-    return config.model_copy(update={"degraded": 0.0, "augment": milder})
+    return config.model_copy(update={"degraded": config.degraded * POLISH_DEGRADED, "augment": milder})
 
 
 def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor]:

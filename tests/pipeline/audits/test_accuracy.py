@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from pipeline.audits.accuracy import (
     CORRECTED,
@@ -25,8 +26,10 @@ def samples() -> pd.DataFrame:
     return handwriting(np.random.default_rng(0), students=150, employees=100)
 
 
-def test_the_exact_interval_is_clopper_and_pearsons():
-    assert exact_interval(30, 10_000) == pytest.approx((0.00202, 0.00428), abs=1e-5)
+@pytest.mark.parametrize(("count", "total"), [(30, 10_000), (0, 10), (10, 10), (1, 3), (9_990, 10_000)])
+def test_the_exact_interval_is_clopper_and_pearsons(count, total):
+    expected = binomtest(count, total).proportion_ci(method="exact")
+    assert exact_interval(count, total) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(("errors", "passed"), [(40, True), (41, False)])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.batches import NO_DIGIT, ShuffledBatches, TensorBatches, at, prepare
+from pipeline.models.batches import NO_DIGIT, POLISH_DEGRADED, ShuffledBatches, TensorBatches, at, prepare
 from pipeline.params import load
 from tests.pipeline.models.strokes import digits
 
@@ -76,10 +76,10 @@ def test_degraded_digits_keep_their_labels():
     assert labels.tolist() == [number % 10 for number in range(50)]
 
 
-def test_the_last_epochs_degrade_nothing_and_warp_by_half():
+def test_the_last_epochs_degrade_few_and_warp_by_half():
     config = load("networks.convnet").model_copy(update={"degraded": 0.4, "polish": 0.3, "epochs": 10})
     recipes: list[Any] = [at(config, number) for number in range(10)]
-    assert [recipe.degraded for recipe in recipes] == [*[0.4] * 7, *[0.0] * 3]
+    assert [recipe.degraded for recipe in recipes] == [*[0.4] * 7, *[0.4 * POLISH_DEGRADED] * 3]
     assert [recipe.augment.rotate for recipe in recipes] == [*[15.0] * 7, *[7.5] * 3]
     unpolished = config.model_copy(update={"polish": 0.0})
     assert at(unpolished, 9) == unpolished
