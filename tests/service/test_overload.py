@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.service.server import wait_until
 from tests.toy_model import image
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -52,6 +53,6 @@ def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(ser
     refused = [answer for answer in answers if answer[0] == 503]
     assert {status for status, _, _ in answers} == {200, 503}
     assert {again for _, again, _ in refused} == {"1"}
-    assert server.is_ready()
+    wait_until(server.is_ready, 5)
     assert httpx.post(f"{server.url}/predict_pixels", content=image(3).tobytes(), headers=OCTETS).status_code == 200
     assert most - idle < MEGABYTES * 1e6
