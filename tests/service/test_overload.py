@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import load, overload
+from benchmarks.pictures import encode
+from serving.guard import ANSWER_DEADLINE_S
 from tests.service.server import wait_until
 from tests.toy_model import image
 
@@ -56,3 +59,19 @@ def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(ser
     wait_until(server.is_ready, 5)
     assert httpx.post(f"{server.url}/predict_pixels", content=image(3).tobytes(), headers=OCTETS).status_code == 200
     assert most - idle < MEGABYTES * 1e6
+
+
+def test_large_bodies_without_pause_leave_time_for_some_of_them_and_for_small_requests(server):
+    noise = np.random.default_rng(0).integers(0, 256, (1800, 1800, 3), np.uint8)
+    message = load.request(server.url, "/predict", encode(noise), "image/png")
+    waits = []
+    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=server.url, timeout=10) as client:
+        flood = pool.submit(overload.flood, server.url, message, rate=100, seconds=4)
+        while not flood.done():
+            response = client.post("/predict_pixels", content=image(3).tobytes(), headers=OCTETS)
+            assert response.status_code == 200
+            waits.append(response.elapsed.total_seconds())
+            time.sleep(0.02)
+    assert set(flood.result().statuses) == {200, 503}
+    assert flood.result().statuses[200] > 2
+    assert max(waits) < ANSWER_DEADLINE_S
