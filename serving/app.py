@@ -1,7 +1,6 @@
 """The HTTP routes: POST /predict, /predict_pixels and /explain, GET /model, /readyz, /docs.json and the page at /."""
 
 import asyncio
-import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,8 +80,7 @@ async def _publish(metrics: Metrics) -> None:
     while True:
         await asyncio.sleep(PUBLISHED_EVERY_S)
         metrics.publish()
-        with contextlib.suppress(OSError):  # a full disk loses lines, not the service
-            log.flush()
+        log.flush()
 
 
 async def _note_error(request: Request, error: Exception) -> Response:
