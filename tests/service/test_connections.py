@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from serving.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES
+from serving.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES, UNREAD_DEADLINE_S
 from serving.guard import BODY_DEADLINE_S
 from tests.service.server import wait_until
 
@@ -84,6 +84,25 @@ def test_a_body_that_trickles_is_given_up(server):
     while connection.recv(65536):
         pass
     connection.close()
+
+
+@pytest.mark.slow
+def test_who_never_reads_holds_up_nobody_and_is_hung_up_on(server, client):
+    path = "/page/style.css"
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect((server.host, server.port))
+    place = deaf.getsockname()[1]
+
+    def held():
+        return place in {other.raddr.port for other in server.worker().net_connections("tcp") if other.raddr}
+
+    began = time.monotonic()
+    deaf.sendall((f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n") * 2000)  # more than the kernel would buffer
+    assert client.get(path).elapsed.total_seconds() < UNREAD_DEADLINE_S / 2
+    wait_until(lambda: not held(), UNREAD_DEADLINE_S + 5)
+    assert time.monotonic() - began > UNREAD_DEADLINE_S - 1
+    deaf.close()
 
 
 def test_beyond_so_many_connections_the_next_is_told_to_come_back(server):

@@ -40,12 +40,14 @@ def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(ser
 
     worker = server.worker()
     idle = most = worker.memory_info().rss
+    ready = set()
     done = threading.Event()
 
     def watch():
         nonlocal most
         while not done.wait(0.01):
             most = max(most, worker.memory_info().rss)
+            ready.add(server.is_ready())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -56,6 +58,7 @@ def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(ser
     refused = [answer for answer in answers if answer[0] == 503]
     assert {status for status, _, _ in answers} == {200, 503}
     assert {again for _, again, _ in refused} == {"1"}
+    assert False in ready
     wait_until(server.is_ready, 5)
     assert httpx.post(f"{server.url}/predict_pixels", content=image(3).tobytes(), headers=OCTETS).status_code == 200
     assert most - idle < MEGABYTES * 1e6
