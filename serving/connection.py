@@ -66,7 +66,8 @@ class Connection(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_awaiting_reader()
+        if not self.transport.is_closing():
+            self._stop_awaiting_reader()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
