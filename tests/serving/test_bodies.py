@@ -72,7 +72,7 @@ def test_who_was_let_in_gets_to_the_end_and_the_next_is_told_before_it_sends():
             reading = asyncio.create_task(first.read(eight, arrived.get))
             await asyncio.sleep(0)
             with pytest.raises(ApiError) as caught:
-                await second.read(eight, asyncio.Queue().get)
+                await asyncio.wait_for(second.read(eight, asyncio.Queue().get), 5)
             for last in (False, True):
                 arrived.put_nowait(chunk(b"abcd", not last))
             return await reading, caught.value.status
