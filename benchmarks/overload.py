@@ -35,6 +35,7 @@ WARM_UP_S = 2.0
 GOODPUT = 0.8
 OFFERED = 0.95  # of what was meant to be asked; with less, the load is too slow to say anything
 TICK_S = 0.001
+SHARES = (50, 99, 100)  # of the waits, in percent
 OPEN_FILES = 20_000
 
 
@@ -125,18 +126,19 @@ def report(what: str, capacity: load.Measured, floods: dict[int, Flood]) -> bool
     for column in ("arrivals", "a second", "good answers a second", "p50 ms", "p99 ms", "longest ms", "statuses"):
         table.add_column(column, justify="right")
     for times, one in floods.items():
-        waits = (f"{np.percentile(one.seconds, share) * 1000:,.0f}" for share in (50, 99, 100))
+        waits = [f"{np.percentile(one.seconds, share) * 1000:,.0f}" if one.seconds.size else "" for share in SHARES]
         told = ", ".join(f"{status}: {number:,}" for status, number in sorted(one.statuses.items()))
         table.add_row(f"{times} times", f"{one.offered:,.0f}", f"{one.goodput:,.0f}", *waits, told)
     Console().print(table)
     most = max(floods)
+    longest = float(floods[most].seconds.max(initial=0))
     others = sum(number for status, number in floods[most].statuses.items() if status not in (200, 503))
     return hold(
         f"At {most} times the capacity",
         [
             Bar("arrivals, share of those meant", floods[most].offered / (most * capacity.rate), least=OFFERED),
             Bar("good answers, share of the capacity", floods[most].goodput / capacity.rate, least=GOODPUT),
-            Bar("longest wait for a good answer, s", float(floods[most].seconds.max()), most=ANSWER_DEADLINE_S),
+            Bar("longest wait for a good answer, s", longest, most=ANSWER_DEADLINE_S),
             Bar("neither answered nor told to come back", others, most=0),
         ],
     )

@@ -1,7 +1,6 @@
 """The HTTP routes: POST /predict, /predict_pixels and /explain, GET /model, /readyz, /docs.json and the page at /."""
 
 import asyncio
-import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,8 +47,6 @@ def create_app(model: Path) -> Starlette:
         app.state.metrics.model(recogniser)
         app.state.inside = Inside(model.with_name("inside.onnx"), recogniser.sha256)
         app.state.assets = assets.load(model.parent)
-        app.state.decoders = Line(DECODERS)
-        app.state.explainers = Line(EXPLAINERS)
         gc.collect()
         gc.freeze()
         publishing = asyncio.create_task(_publish(app.state.metrics))
@@ -73,6 +70,8 @@ def create_app(model: Path) -> Starlette:
     )
     app.state.drain = Drain()
     app.state.metrics = Metrics()
+    app.state.decoders = Line(DECODERS)
+    app.state.explainers = Line(EXPLAINERS)
     return app
 
 
@@ -81,8 +80,7 @@ async def _publish(metrics: Metrics) -> None:
     while True:
         await asyncio.sleep(PUBLISHED_EVERY_S)
         metrics.publish()
-        with contextlib.suppress(OSError):  # a full disk loses lines, not the service
-            log.flush()
+        log.flush()
 
 
 async def _note_error(request: Request, error: Exception) -> Response:
@@ -119,8 +117,7 @@ async def predict(request: Request) -> Response:
     if _is_small(data):
         pixels = images.decode(data)
     else:
-        async with request.app.state.decoders:
-            pixels = await asyncio.to_thread(images.decode, data)
+        pixels = await request.app.state.decoders.run(images.decode, data)
     return _json((await _answers(request, pixels[None]))[0])
 
 
@@ -147,8 +144,8 @@ async def explained(request: Request) -> Response:
     """POST /explain: one image file, as for /predict; the way to its answer."""
     data = await _image_bytes(request)
     state = request.app.state
-    async with state.explainers:
-        return _json((await asyncio.to_thread(explain, data, state.recogniser, state.inside)).model_dump_json())
+    explanation = await state.explainers.run(explain, data, state.recogniser, state.inside)
+    return _json(explanation.model_dump_json())
 
 
 async def _answers(request: Request, pixels: Pixels) -> list[str]:
@@ -161,8 +158,7 @@ async def _answers(request: Request, pixels: Pixels) -> list[str]:
     if len(pixels) <= IN_LOOP:
         predictions = state.recogniser.predict(whole)
     else:
-        async with state.decoders:
-            predictions = await asyncio.to_thread(state.recogniser.predict, whole)
+        predictions = await state.decoders.run(state.recogniser.predict, whole)
     state.metrics.predictions(predictions)
     return state.quick.answers(predictions)
 

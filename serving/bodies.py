@@ -8,7 +8,8 @@ from starlette.types import Receive, Scope
 from serving.errors import ApiError
 
 MAX_BODY_BYTES = 10_000_000
-MAX_HELD_BYTES = 40_000_000  # of all bodies at the same time
+MAX_HELD_BYTES = 20_000_000  # of all bodies at the same time
+SMALL_BODY_BYTES = 65_536  # up to here a body is taken in however much is held: it costs little to read
 
 
 class ClientGoneError(Exception):
@@ -16,7 +17,7 @@ class ClientGoneError(Exception):
 
 
 class Bodies:
-    """The bodies that are in memory: `held` bytes."""
+    """The bodies that are in memory, or that have begun to come: `held` bytes."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -40,25 +41,36 @@ class Body:
         self._bodies = bodies
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
-        """Raises ApiError: 413 as soon as it is known to be too large, 503 if there are too many; ClientGoneError."""
-        declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
-        self._check(declared)
+        """Raises ApiError: 413 as soon as it is known to be too large, 503 if there are too many; ClientGoneError.
+
+        What a body declares is set aside before it is read: were it counted as it comes, many bodies at once would
+        each be let in and all be turned away halfway.
+        """
+        self._set_aside(declared(scope))
         chunks: list[bytes] = []
+        size = 0
         more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             chunks.append(message.get("body", b""))
-            self.size += len(chunks[-1])
-            self._bodies.held += len(chunks[-1])
-            self._check(self.size)
+            size += len(chunks[-1])
+            if size > self.size:
+                self._set_aside(size)
             more = message.get("more_body", False)
         self.content = b"".join(chunks)
         return self.content
 
-    def _check(self, size: int) -> None:
+    def _set_aside(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
             raise ApiError(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
-        if self._bodies.held > MAX_HELD_BYTES:
+        held = self._bodies.held - self.size + size
+        if size > SMALL_BODY_BYTES and held > MAX_HELD_BYTES:
             raise ApiError.of_status(503)
+        self._bodies.held, self.size = held, size
+
+
+def declared(scope: Scope) -> int:
+    """The size that a request's headers promise, 0 where they promise none."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)

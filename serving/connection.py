@@ -14,6 +14,7 @@ from serving.errors import ApiError
 from serving.reply import SECURITY
 
 HEADERS_DEADLINE_S = 5.0  # for a connection's first byte as for the last of a request's headers
+UNREAD_DEADLINE_S = 10.0  # for a client that does not read what it was answered
 MAX_HEADER_BYTES = 64_000
 MAX_CONNECTIONS = 512  # each may hold a request, so that this also bounds how long one waits for its turn
 
@@ -29,6 +30,7 @@ class Connection(HttpToolsProtocol):
         self.ws_protocol_class = None
         self._header_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -58,8 +60,26 @@ class Connection(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop_awaiting_reader()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():  # once all is written
+            self._await_reader()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_awaiting_reader()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -69,12 +89,22 @@ class Connection(HttpToolsProtocol):
         """An upgrade that is not offered is no news: HTTP goes on."""
 
     def _wait(self) -> None:
-        self._patience = self.loop.call_later(HEADERS_DEADLINE_S, self.transport.close)
+        self._patience = self.loop.call_later(HEADERS_DEADLINE_S, self.transport.abort)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _await_reader(self) -> None:
+        """Closing a connection waits until all is written: to hang up on who does not read it must be aborted."""
+        self._stop_awaiting_reader()
+        self._unread = self.loop.call_later(UNREAD_DEADLINE_S, self.transport.abort)
+
+    def _stop_awaiting_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _refuse(self, error: ApiError) -> None:
         response = error.response(uuid.uuid4().hex)
@@ -82,6 +112,7 @@ class Connection(HttpToolsProtocol):
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.transport.write(b"".join([STATUS_LINE[error.status], *lines, b"\r\n", response.body]))
         self.transport.close()
+        self._await_reader()
 
 
 def install() -> None:

@@ -17,10 +17,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import log
-from serving.bodies import Bodies, Body, ClientGoneError
+from serving.bodies import SMALL_BODY_BYTES, Bodies, Body, ClientGoneError, declared
 from serving.drain import Drain
 from serving.errors import ApiError
 from serving.keys import Keys
+from serving.limits import Line
 from serving.metrics import Metrics
 from serving.reply import Reply
 
@@ -42,6 +43,7 @@ class Guard:
         self.bodies = Bodies()
         self.drain: Drain = app.state.drain
         self.metrics: Metrics = app.state.metrics
+        self.decoders: Line = app.state.decoders
         routes = [route for route in app.routes if isinstance(route, Route)]
         own: dict[str, ASGIApp] = {route.path: app for route in routes}
         self._paths = own | dict.fromkeys(BENTOMLS, bentoml)
@@ -78,6 +80,8 @@ class Guard:
             return
         try:
             async with asyncio.timeout(BODY_DEADLINE_S) as deadline:
+                if self.decoders.full and declared(scope) > SMALL_BODY_BYTES:
+                    raise ApiError.of_status(503)  # before the body, whose reading would hold up the decoders
                 content = await body.read(scope, receive)
                 deadline.reschedule(asyncio.get_running_loop().time() + ANSWER_DEADLINE_S)
                 if endpoint is None:

@@ -2,23 +2,26 @@
 
 import asyncio
 import time
-from types import TracebackType
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple
 
 from serving.errors import ApiError
 
 LONGEST_WAIT_S = 0.5
 MEMORY = 0.9  # how much of the estimate of a turn's length stays when another turn has ended
 
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+
 
 class Line:
-    """A semaphore for `places` at once. Raises ApiError 503 where the wait would be longer than LONGEST_WAIT_S."""
+    """Work that is done in threads, on `places` things at once."""
 
     def __init__(self, places: int) -> None:
         self._places = asyncio.Semaphore(places)
         self._count = places
         self._present = 0
         self._turn_s = 0.0
-        self._began: dict[asyncio.Task[object] | None, float] = {}
 
     @property
     def wait_s(self) -> float:
@@ -29,7 +32,12 @@ class Line:
     def full(self) -> bool:
         return self.wait_s > LONGEST_WAIT_S
 
-    async def __aenter__(self) -> None:
+    async def run(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """What `work` returns, when it is its turn. A thread cannot be stopped: whoever gives up waiting for it leaves
+        its place taken until it is done, or there would soon be more at work than places.
+
+        Raises ApiError 503 where the wait would be longer than LONGEST_WAIT_S, and what `work` raises.
+        """
         if self.full:
             raise ApiError.of_status(503)
         self._present += 1
@@ -38,12 +46,12 @@ class Line:
         except BaseException:
             self._present -= 1
             raise
-        self._began[asyncio.current_task()] = time.perf_counter()
+        began = time.perf_counter()
+        turn = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        turn.add_done_callback(lambda _: self._leave(time.perf_counter() - began))
+        return await asyncio.shield(turn)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        took = time.perf_counter() - self._began.pop(asyncio.current_task())
+    def _leave(self, took: float) -> None:
         self._turn_s = took if not self._turn_s else MEMORY * self._turn_s + (1 - MEMORY) * took
         self._present -= 1
         self._places.release()

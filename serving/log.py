@@ -3,6 +3,7 @@
 The lines of requests are gathered, and written by `flush`.
 """
 
+import contextlib
 import functools
 import json
 import logging
@@ -39,11 +40,12 @@ def request(request_id: str, method: str, path: str, status: int, code: str | No
 
 
 def flush() -> None:
-    """Write the lines of the requests noted since the last time."""
+    """Write the lines of the requests noted since the last time. A full disk loses them, not the service."""
     lines = "".join(_lines)
     _lines.clear()
-    out.write(lines)
-    out.flush()
+    with contextlib.suppress(OSError):
+        out.write(lines)
+        out.flush()
 
 
 @functools.lru_cache(maxsize=2)

@@ -95,6 +95,7 @@ def flooded(**changes):
     [
         ({}, True),
         ({"goodput": 79.0}, False),
+        ({"goodput": 0.0, "seconds": np.array([]), "statuses": Counter({503: 30})}, False),
         ({"offered": 200.0}, False),
         ({"seconds": np.array([0.1, 2.1])}, False),
         ({"statuses": Counter({200: 9, 0: 1})}, False),

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from serving.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES
+from serving.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES, UNREAD_DEADLINE_S
 from serving.guard import BODY_DEADLINE_S
+from tests.service.server import wait_until
 
 LINE = b"POST /predict_pixels HTTP/1.1\r\n"
 HOST = b"Host: x\r\n"
@@ -85,6 +86,25 @@ def test_a_body_that_trickles_is_given_up(server):
     connection.close()
 
 
+@pytest.mark.slow
+def test_who_never_reads_holds_up_nobody_and_is_hung_up_on(server, client):
+    path = "/page/style.css"
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect((server.host, server.port))
+    place = deaf.getsockname()[1]
+
+    def held():
+        return place in {other.raddr.port for other in server.worker().net_connections("tcp") if other.raddr}
+
+    began = time.monotonic()
+    deaf.sendall((f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n") * 2000)  # more than the kernel would buffer
+    assert client.get(path).elapsed.total_seconds() < UNREAD_DEADLINE_S / 2
+    wait_until(lambda: not held(), UNREAD_DEADLINE_S + 5)
+    assert time.monotonic() - began > UNREAD_DEADLINE_S - 1
+    deaf.close()
+
+
 def test_beyond_so_many_connections_the_next_is_told_to_come_back(server):
     opened: list[socket.socket] = []
     try:
@@ -98,7 +118,4 @@ def test_beyond_so_many_connections_the_next_is_told_to_come_back(server):
     finally:
         for connection in opened:
             connection.close()
-    wait = socket.create_connection((server.host, server.port))
-    wait.sendall(b"GET /model HTTP/1.1\r\n" + HOST + b"\r\n")
-    assert wait.recv(20).startswith(b"HTTP/1.1 200")
-    wait.close()
+    wait_until(server.is_ready, 5)

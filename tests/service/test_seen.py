@@ -91,6 +91,7 @@ def test_no_client_can_forge_a_line_of_the_log(server, client):
     client.get(f"/{forged}")
     client.get(f"/model?{forged}", headers={"User-Agent": mark, "X-Request-ID": mark})
     client.post("/predict", files={"image": (f"\u202e\n{mark}../../etc/passwd\0", b"x", f"image/{mark}")})
+    assert log_lines(server, client.get("/model").headers["x-request-id"])
     lines = log_lines(server, mark)
     assert len(lines) == 1
     assert json.loads(lines[0])["path"].count(mark) == 1

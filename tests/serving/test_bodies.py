@@ -43,15 +43,41 @@ def test_what_is_too_large_is_refused_by_what_was_declared_and_by_what_came(monk
     assert held.held == 0
 
 
-def test_bodies_together_are_bounded(monkeypatch):
+@pytest.fixture
+def tight(monkeypatch):
+    """There is room for ten bytes, and a body of more than four is not small."""
     monkeypatch.setattr(bodies, "MAX_HELD_BYTES", 10)
+    monkeypatch.setattr(bodies, "SMALL_BODY_BYTES", 4)
+
+
+@pytest.mark.usefixtures("tight")
+def test_bodies_together_are_bounded_but_for_small_ones():
     held = Bodies()
     with held.hold() as first:
         asyncio.run(first.read({"headers": []}, lambda: asyncio.sleep(0, chunk(b"a" * 8, False))))
         with pytest.raises(ApiError) as caught:
             read(held, [chunk(b"b" * 8, False)])
+        assert read(held, [chunk(b"b" * 4, False)]) == b"b" * 4
     assert caught.value.status == 503
     assert read(held, [chunk(b"b" * 8, False)]) == b"b" * 8
+
+
+@pytest.mark.usefixtures("tight")
+def test_who_was_let_in_gets_to_the_end_and_the_next_is_told_before_it_sends():
+    async def run():
+        held = Bodies()
+        arrived: asyncio.Queue = asyncio.Queue()
+        with held.hold() as first, held.hold() as second:
+            eight = {"headers": [(b"content-length", b"8")]}
+            reading = asyncio.create_task(first.read(eight, arrived.get))
+            await asyncio.sleep(0)
+            with pytest.raises(ApiError) as caught:
+                await asyncio.wait_for(second.read(eight, asyncio.Queue().get), 5)
+            for last in (False, True):
+                arrived.put_nowait(chunk(b"abcd", not last))
+            return await reading, caught.value.status
+
+    assert asyncio.run(run()) == (b"abcdabcd", 503)
 
 
 def test_who_hangs_up_is_gone():

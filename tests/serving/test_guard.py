@@ -8,9 +8,11 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from serving import guard, reply
+from serving.bodies import SMALL_BODY_BYTES
 from serving.drain import Drain
 from serving.guard import Guard
 from serving.keys import Keys
+from serving.limits import Line
 from serving.log import logger
 from serving.metrics import Metrics
 
@@ -27,11 +29,11 @@ def guarded(app, keys=None):
     route = Route("/", app, methods=["POST"])
     route.app = app
     around = Starlette(routes=[route])
-    around.state.drain, around.state.metrics = Drain(), Metrics()
+    around.state.drain, around.state.metrics, around.state.decoders = Drain(), Metrics(), Line(1)
     return Guard(around, answering(404), keys or Keys())
 
 
-def call(app, messages=(BODY,), around=guarded):
+def call(app, messages=(BODY,), around=guarded, headers=()):
     """One request through the guard: status, headers and body of the answer, or None if there was none."""
     sent = []
 
@@ -42,7 +44,7 @@ def call(app, messages=(BODY,), around=guarded):
         queue: asyncio.Queue = asyncio.Queue()
         for message in messages:
             queue.put_nowait(message)
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": [*headers]}
         await around(app)(scope, queue.get, send)
 
     asyncio.run(run())
@@ -95,6 +97,14 @@ def test_a_body_that_does_not_come_is_408(monkeypatch):
     assert status == 408
     assert json.loads(body)["error"]["code"] == "body_too_slow"
     assert headers[b"connection"] == b"close"
+
+
+def test_while_too_many_pictures_wait_a_large_body_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr(Line, "full", True)
+    monkeypatch.setattr(reply, "LINGER_S", 0.05)
+    status, headers, _ = call(crash, [], headers=[(b"content-length", b"%d" % (SMALL_BODY_BYTES + 1))])
+    assert (status, headers[b"connection"]) == (503, b"close")
+    assert call(answering(200), headers=[(b"content-length", b"%d" % SMALL_BODY_BYTES)])[0] == 200
 
 
 def test_a_client_that_hangs_up_is_not_answered():

@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import logging
 
@@ -31,3 +33,13 @@ def test_a_request_is_one_line_whatever_it_holds(capsys, monkeypatch):
     assert (first["path"], first["level"], first["request_id"], first["method"]) == (path, "info", "1", "GET")
     assert (first["status"], first["code"], first["ms"]) == (404, "not_found", 1.23)
     assert (len(second["path"]), second["code"], second["ms"]) == (log.LONGEST, None, 1000)
+
+
+def test_a_full_disk_loses_lines_and_not_the_service(monkeypatch):
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(log, "out", Full())
+    log.request("1", "GET", "/", 200, None, 1)
+    log.flush()
