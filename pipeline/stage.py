@@ -1,6 +1,7 @@
 """How a stage begins and ends: its command line, and a line that says so where its input is at fault."""
 
 import argparse
+import gc
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
                 main(**vars(parser.parse_args(argv)))
             except (DataError, ParamsError, ModelError) as error:
                 sys.exit(f"{name}: {error}")
+            finally:
+                gc.freeze()  # or the interpreter, as it ends, looks through all that was imported: 2 s with torch
 
         return run
 
