@@ -12,7 +12,7 @@ def resized(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def encode(picture: np.ndarray, kind: str = "PNG") -> bytes:
-    """The file of a picture, uint8 [H, W], in a format of Pillow's."""
+    """The file of a picture, uint8 [H, W] or [H, W, 3], in a format of Pillow's."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, kind)
     return file.getvalue()

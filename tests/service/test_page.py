@@ -93,4 +93,4 @@ def test_explanations_at_once_do_not_hold_up_answers(client):
     with ThreadPoolExecutor(8) as pool:
         told = [pool.submit(client.post, "/explain", content=data) for _ in range(40)]
         assert client.post("/predict", content=data).elapsed.total_seconds() < 1
-        assert {200} <= {one.result().status_code for one in told} <= {200, 503}
+        assert {one.result().status_code for one in told} == {200}

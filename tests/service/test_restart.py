@@ -8,6 +8,7 @@ import time
 import httpx
 import pytest
 
+from serving.drain import DRAIN_S
 from tests.service.server import serving, wait_until
 from tests.toy_model import image
 
@@ -56,7 +57,7 @@ def test_sigterm_under_load_loses_no_accepted_request(bento, tmp_path):
         load = Load(server)
         wait_until(lambda: load.answered > 200)
         server.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: not server.is_ready(), 5)
+        wait_until(lambda: not server.is_ready(), DRAIN_S / 2)
         assert server.process.wait(10) == 0
         load.wait()
     assert load.lost == []

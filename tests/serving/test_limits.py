@@ -29,8 +29,7 @@ def test_who_would_wait_too_long_is_refused_at_once_and_the_others_are_served_in
     assert took < 1
 
 
-def test_quick_turns_are_all_taken(monkeypatch):
-    monkeypatch.setattr(limits, "LONGEST_WAIT_S", 60)  # a busy machine may take its time
+def test_quick_turns_are_all_taken():
     results, _ = statuses(Line(2), 0.001, 100)
     assert set(results) == {None}
 
