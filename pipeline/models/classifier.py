@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.models.batches import NO_DIGIT, mix
 from pipeline.models.networks import DIGITS, build
+from pipeline.models.optimiser import optimiser
 from pipeline.models.outliers import sharpened
 from pipeline.params import Network, Perceptron
 
@@ -54,11 +55,12 @@ class Classifier(LightningModule):
         self.log_dict(measures, sync_dist=True, batch_size=len(labels))
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(
-            self.parameters(), self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
-        )
+        optimizer = optimiser(self.network, self.config)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.config.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+            optimizer,
+            self.config.learning_rate,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            cycle_momentum="betas" in optimizer.defaults,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
