@@ -66,7 +66,7 @@ def read(data: bytes) -> NDArray[np.float32]:
             raise _too_many_pixels()
         size, shrink = image.size, _shrink(image)
         rows = _strip_rows(image, shrink)
-        in_strips = rows < image.height and png.can_split(image)
+        in_strips = shrink > 1 and rows < image.height and png.can_split(image)
         if shrink > 1:  # JPEG can be decoded at a half, a quarter or an eighth; the others ignore it
             image.draft(None, (image.width // shrink, image.height // shrink))
         needed = _needed(image, size, data, in_strips)
