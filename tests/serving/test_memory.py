@@ -22,6 +22,7 @@ REFUSED = {
 ALLOWED = memory.MOST / 1e6 + 4  # the brightness of the one that waits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", bench.FORMS)
 def test_two_pictures_of_25_megapixels_at_once_stay_within_the_bound(form):
     megabytes, _, status = bench.measured(bench.FORMS[form](bench.SIDE), 2)
