@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve audit faults ui bench fast accuracy fidelity soak overload vulnerabilities lint \
+.PHONY: help setup run test test-fast serve audit faults ui bench fast accuracy fidelity memory soak overload vulnerabilities lint \
     refill lock clean
 
 help: ## list the targets
@@ -61,6 +61,9 @@ accuracy: $(STAMP) ## train MLP and ConvNet with three seeds on full MNIST and r
 
 fidelity: $(STAMP) ## ask the packaged champion about all test images over HTTP (needs DATA=mnist to have run)
 	@python -m benchmarks.fidelity
+
+memory: $(STAMP) ## measure the memory that it takes to read the largest images, in each form of a file
+	@python -m benchmarks.memory
 
 soak: $(STAMP) ## ask the packaged champion 200,000 things, good and bad, and watch its answers and its memory
 	@python -m benchmarks.soak

@@ -181,7 +181,7 @@ async def _image_bytes(request: Request) -> bytes:
 
 def _is_small(data: bytes) -> bool:
     """Whether it is a PNG that takes less time to decode than to hand to a thread."""
-    if len(data) > SMALL_BYTES or not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"):
+    if len(data) > SMALL_BYTES or not data.startswith(images.PNG + b"\0\0\0\rIHDR"):
         return False
     return max(int.from_bytes(data[place : place + 4], "big") for place in (16, 20)) <= SMALL_SIDE
 

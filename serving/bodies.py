@@ -1,5 +1,6 @@
 """Requests' bodies: read up to a limit, counted and not believed, and bounded together as well as each."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,11 +34,11 @@ class Bodies:
 
 
 class Body:
-    """One request's body: `content` is None until it has been read."""
+    """One request's body, `complete` once it has been read. Whoever is given it may be the only one who keeps it."""
 
     def __init__(self, bodies: Bodies) -> None:
         self.size = 0
-        self.content: bytes | None = None
+        self.complete = False
         self._bodies = bodies
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
@@ -47,20 +48,18 @@ class Body:
         each be let in and all be turned away halfway.
         """
         self._set_aside(declared(scope))
-        chunks: list[bytes] = []
-        size = 0
+        content = io.BytesIO()  # which joins without a second copy
         more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > self.size:
-                self._set_aside(size)
+            content.write(message.get("body", b""))
+            if content.tell() > self.size:
+                self._set_aside(content.tell())
             more = message.get("more_body", False)
-        self.content = b"".join(chunks)
-        return self.content
+        self.complete = True
+        return content.getvalue()
 
     def _set_aside(self, size: int) -> None:
         if size > MAX_BODY_BYTES:

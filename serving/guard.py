@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import log
-from serving.bodies import SMALL_BODY_BYTES, Bodies, Body, ClientGoneError, declared
+from serving.bodies import MAX_BODY_BYTES, SMALL_BODY_BYTES, Bodies, Body, ClientGoneError, declared
 from serving.drain import Drain
 from serving.errors import ApiError
 from serving.keys import Keys
@@ -80,24 +80,24 @@ class Guard:
             return
         try:
             async with asyncio.timeout(BODY_DEADLINE_S) as deadline:
-                if self.decoders.full and declared(scope) > SMALL_BODY_BYTES:
+                if self.decoders.full and SMALL_BODY_BYTES < declared(scope) <= MAX_BODY_BYTES:
                     raise ApiError.of_status(503)  # before the body, whose reading would hold up the decoders
-                content = await body.read(scope, receive)
+                again = _replay(await body.read(scope, receive))  # which lets go of it once it is read
                 deadline.reschedule(asyncio.get_running_loop().time() + ANSWER_DEADLINE_S)
                 if endpoint is None:
                     raise ApiError.of_status(404)
                 if endpoint == METRICS:
                     self.metrics.publish()
                 application = self._short_cuts.get((scope["method"], endpoint)) or self._paths[endpoint]
-                await application(scope, _replay(content), reply.send)
+                await application(scope, again, reply.send)
         except TimeoutError:
-            if body.content is None:
+            if not body.complete:
                 message = f"The body did not arrive within {BODY_DEADLINE_S:.0f} seconds."
                 await reply.refuse(ApiError(408, "body_too_slow", message), receive)
             elif not reply.status:
                 await reply.error(ApiError.of_status(503))
         except ApiError as error:
-            if body.content is None:
+            if not body.complete:
                 await reply.refuse(error, receive)
             else:
                 await reply.error(error)

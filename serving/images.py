@@ -6,22 +6,26 @@ scaled to fit 20x20 with its aspect kept, and its centre of mass put on pixel (1
 
 import io
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngImageFile
 
-from serving import png
+from serving import memory, png
 from serving.errors import ApiError
 from serving.recogniser import BLANK_CONTRAST, SIDE
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+PNG = b"\x89PNG\r\n\x1a\n"
+MAGIC = (PNG, b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 MAX_IMAGE_PIXELS = 25_000_000
 WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
-STRIP_PIXELS = 1_000_000  # of which so many are in memory beside the file's own
+STRIP_PIXELS = 250_000  # of which so many are in memory beside the file's own
+WORKING_BYTES = 28  # of each of their pixels, and of each that they come to
+INK_BYTES = 28  # of each pixel of a picture while its ink is told from the paper
 BOX = 20
 CENTRE = 14  # the pixel, counted from 0, nearest to which MNIST's images have their centre of mass
 OFF_CENTRE = 0.52  # how far from it MNIST's 70,000 images have it at most, along either axis
@@ -49,8 +53,8 @@ def read(data: bytes) -> NDArray[np.float32]:
     """The brightness of an image file (PNG, JPEG, WebP, BMP, GIF's first frame or TIFF): float32 [height, width] in
     0..255, turned as its EXIF data say, made smaller where it is larger than WORKING_SIDE.
 
-    Raises ApiError: 400 for a damaged file, 413 for one of more than 25 megapixels (known before decoding), 415 for
-    bytes that are no such image.
+    Raises ApiError: 400 for a damaged file; 413, before it is decoded, for one of more than 25 megapixels or one that
+    takes more memory than may be taken; 415 for bytes that are no such image.
     """
     if not data:
         raise ApiError(400, "empty_image", "The image is empty.")
@@ -60,14 +64,20 @@ def read(data: bytes) -> NDArray[np.float32]:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_IMAGE_PIXELS:
             raise _too_many_pixels()
-        shrink = _shrink(image)
+        size, shrink = image.size, _shrink(image)
         rows = _strip_rows(image, shrink)
-        if rows < image.height and png.can_split(data):
-            image = _reduced(png.strips(data, rows), image.size, shrink)
-        elif shrink > 1:  # JPEG can be decoded at a half, a quarter or an eighth; the others ignore it
+        in_strips = shrink > 1 and rows < image.height and png.can_split(image)
+        if shrink > 1:  # JPEG can be decoded at a half, a quarter or an eighth; the others ignore it
             image.draft(None, (image.width // shrink, image.height // shrink))
-        ImageOps.exif_transpose(image, in_place=True)
-        return to_grey(image)
+        needed = _needed(image, size, data, in_strips)
+        if needed > memory.MOST:
+            raise _too_much_memory(image, size)
+        with memory.taken(needed):
+            if isinstance(image, PngImageFile) and in_strips:
+                image = _reduced(png.strips(image, rows), image)
+            ImageOps.exif_transpose(image, in_place=True)
+            image = _smaller(image)  # which lets go of the large one
+            return to_grey(image)
     except ApiError:
         raise
     except Image.DecompressionBombError as error:
@@ -76,37 +86,59 @@ def read(data: bytes) -> NDArray[np.float32]:
         raise ApiError(400, "unreadable_image", "The image is damaged or incomplete.") from error
 
 
+def _needed(image: Image.Image, size: tuple[int, int], data: bytes, in_strips: bool) -> int:
+    """The bytes that it takes to read an opened image of the file `data`, which had `size` before it was drafted."""
+    shrink = _shrink(image)
+    reduced = image.width * image.height // shrink**2
+    strip = image.width * min(_strip_rows(image, shrink), image.height)
+    working = WORKING_BYTES * strip + 4 * reduced
+    return max(working if in_strips else memory.needed(image, size, data, working), WORKING_BYTES * reduced)
+
+
 def _too_many_pixels() -> ApiError:
     return ApiError(413, "image_too_large", f"The image has more than {MAX_IMAGE_PIXELS:,} pixels.")
 
 
+def _too_much_memory(image: Image.Image, size: tuple[int, int]) -> ApiError:
+    message = (
+        f"A {image.format} image of this kind takes too much memory to read at {size[0]} x {size[1]} pixels: make it"
+        " smaller, or send a plain JPEG (not progressive) or PNG (8 bits, not interlaced, not animated)."
+    )
+    return ApiError(413, "image_too_large", message)
+
+
+def _smaller(image: Image.Image) -> Image.Image:
+    """Any of Pillow's modes as L, RGB or RGBA, made smaller where it is larger than WORKING_SIDE."""
+    if image.mode == "F":
+        image = _to_8_bits(image)
+    shrink = _shrink(image)
+    if shrink == 1:
+        return _simple(image)
+    rows = _strip_rows(image, shrink)
+    boxes = [(0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)]
+    return _reduced((image.crop(box) for box in boxes) if len(boxes) > 1 else [image], image)
+
+
 def to_grey(image: Image.Image) -> NDArray[np.float32]:
-    """Any of Pillow's modes as brightness, float32 [height, width] in 0..255.
+    """L, RGB or RGBA as brightness, float32 [height, width] in 0..255.
 
     What is transparent takes the colour of the paper: the middle one of the visible pixels, or, where these are all of
     one brightness (ink alone), the opposite of it.
     """
-    if image.mode == "F":
-        image = _to_8_bits(image)
-    shrink = _shrink(image)
-    if shrink > 1:
-        rows = _strip_rows(image, shrink)
-        boxes = [(0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)]
-        strips = (image.crop(box) for box in boxes) if len(boxes) > 1 else [image]
-        image = _reduced(strips, image.size, shrink)
-    else:
-        image = _simple(image)
-    grey = np.asarray(image.convert("RGB").convert("L"), dtype=np.float32)
+    grey = np.asarray(image.convert("L"), dtype=np.float32)
     if image.mode != "RGBA":
         return grey
     alpha = np.asarray(image.getchannel("A"), dtype=np.float32)
     visible = grey[alpha >= SOLID] if (alpha >= SOLID).any() else grey[alpha > 0]
     if not visible.size:
         return np.zeros_like(grey)
-    paper = float(np.median(visible))
+    paper = float(np.median(visible, overwrite_input=True))
     if np.ptp(visible) < 2 * BLANK_CONTRAST:
         paper = 255.0 if paper < 128 else 0.0
-    return (paper + (grey - paper) * (alpha / 255)).astype(np.float32)
+    grey -= np.float32(paper)
+    grey *= alpha / np.float32(255)
+    grey += np.float32(paper)
+    return grey
 
 
 def _shrink(image: Image.Image) -> int:
@@ -119,18 +151,19 @@ def _strip_rows(image: Image.Image, shrink: int) -> int:
     return shrink * (STRIP_PIXELS // (image.width * shrink)) or image.height
 
 
-def _reduced(strips: Iterable[Image.Image], size: tuple[int, int], shrink: int) -> Image.Image:
-    """An image of `size` out of its strips, smaller by the factor `shrink`: L, RGB or RGBA."""
+def _reduced(strips: Iterable[Image.Image], image: Image.Image) -> Image.Image:
+    """An image out of its strips, smaller than it is by a whole factor: L, RGB or RGBA."""
+    shrink = _shrink(image)
     reduced: Image.Image | None = None
     top = 0
     for strip in strips:
         small = _simple(strip).reduce(shrink)
         if reduced is None:
-            reduced = Image.new(small.mode, (small.width, math.ceil(size[1] / shrink)))
-            reduced.info = small.info
+            reduced = Image.new(small.mode, (small.width, math.ceil(image.height / shrink)))
         reduced.paste(small, (0, top))
         top += small.height
     assert reduced
+    reduced.info = image.info
     return reduced
 
 
@@ -166,10 +199,11 @@ def normalise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
             if conforming(picture[None])[0]:
                 return picture
         return _repair(grey)
-    layer = _ink(grey)
-    if layer.ink.max() < BLANK_CONTRAST:
-        return np.zeros((SIDE, SIDE), np.float32)
-    return _fit(layer.ink, layer.noise > 0)
+    with memory.taken(INK_BYTES * grey.size):
+        layer = _ink(grey)
+        if layer.ink.max() < BLANK_CONTRAST:
+            return np.zeros((SIDE, SIDE), np.float32)
+        return _fit(layer.ink, layer.noise > 0)
 
 
 def normalise_all(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -291,10 +325,12 @@ def _ink(grey: NDArray[np.float32]) -> _Layer:
 def _above_ground(grey: NDArray[np.float32]) -> _Layer:
     """Ink brighter than a slowly varying ground."""
     ground = _ground(grey)
-    ink = np.clip(grey - ground, 0, None)
+    ink = np.maximum(grey - ground, 0)
     noise, strongest_noise = (float(level) for level in np.quantile(_frame(ink), (0.8, 0.95)))
-    contrast = float(np.square(np.clip(ink - strongest_noise, 0, None)).sum())
-    return _Layer(np.clip(ink - noise, 0, None), noise, float(np.ptp(ground)), contrast)
+    excess = np.maximum(ink - np.float32(strongest_noise), 0)
+    contrast = float(np.square(excess, out=excess).sum())
+    ink -= np.float32(noise)
+    return _Layer(np.maximum(ink, 0, out=ink), noise, float(np.ptp(ground)), contrast)
 
 
 def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -307,16 +343,23 @@ def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     size = (min(width, GRID), min(height, GRID))
     small = grey if size == (width, height) else _resized(grey, size, Image.Resampling.BOX)
     reach = max(size) // 4 | 1
-    opened = _sliding(_sliding(small, reach, np.min), reach, np.max)
-    return _resized(_sliding(opened, reach, np.mean), (width, height), Image.Resampling.BILINEAR)
+    opened = _sliding(_sliding(small, reach, np.minimum), reach, np.maximum)
+    return _resized(_sliding(opened, reach, np.add), (width, height), Image.Resampling.BILINEAR)
 
 
-def _sliding(picture: NDArray[np.float32], reach: int, function: Callable[..., Any]) -> NDArray[np.float32]:
-    """`function` of the square of `reach`, an odd number of pixels, around each pixel: float32 [height, width]."""
+def _sliding(picture: NDArray[np.float32], reach: int, function: np.ufunc) -> NDArray[np.float32]:
+    """The smallest (np.minimum), the largest (np.maximum) or the mean (np.add) of the square of `reach`, an odd number
+    of pixels, around each pixel: float32 [height, width]."""
     for axis, length in enumerate(picture.shape):
         near = np.arange(length) + np.arange(-(reach // 2), reach // 2 + 1)[:, None]
-        picture = function(picture.take(near.clip(0, length - 1), axis), axis=axis)
-    return np.ascontiguousarray(picture, dtype=np.float32)
+        first, *others = near.clip(0, length - 1)
+        result = picture.take(first, axis)
+        for places in others:
+            function(result, picture.take(places, axis), out=result)
+        if function is np.add:
+            result /= np.float32(reach)
+        picture = result
+    return picture
 
 
 def _resized(picture: NDArray[np.float32], size: tuple[int, int], method: Image.Resampling) -> NDArray[np.float32]:
@@ -395,7 +438,7 @@ def _fit(ink: NDArray[np.float32], noisy: bool) -> NDArray[np.float32]:
     """
     threshold = INK * float(ink.max())
     if noisy:
-        ink = _sliding(ink, 5 if max(ink.shape) > 300 else 3, np.mean)
+        ink = _sliding(ink, 5 if max(ink.shape) > 300 else 3, np.add)
         strongest_noise = 1.3 * float(np.quantile(_frame(ink), 0.99))
         threshold = max(INK * float(ink.max()), min(strongest_noise, float(ink.max()) / 2))
         ink = np.where(ink > 0.7 * threshold, ink, np.float32(0))

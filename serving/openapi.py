@@ -162,7 +162,10 @@ PATHS: Json = {
         "post": {
             "summary": "One image of one digit.",
             "description": "A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF of up to 25 megapixels, as the body"
-            " or as the form's file `image`. What it is, its own bytes say.",
+            " or as the form's file `image`. What it is, its own bytes say. What can only be read as a whole is refused"
+            " with 413 where that takes too much memory: a WebP of more than 4 megapixels; a PNG with colours that is"
+            " interlaced, animated or of 16 bits, of more than 8; a progressive JPEG of more than 20, or 10 where its"
+            " colours are as fine as its brightness; a TIFF with colours of more than 14, or in one strip 5.",
             "requestBody": IMAGE,
             "responses": {
                 "200": _response("The answer.", "Answer", {"digit": {"value": SEVEN}, "abstained": {"value": BLANK}}),

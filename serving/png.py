@@ -1,65 +1,55 @@
 """Large PNG files strip by strip: Pillow keeps a whole picture with colours in four bytes a pixel."""
 
-import io
-import struct
 import zlib
 from collections.abc import Iterator
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, colour, compression, filter, interlacing
-CHANNELS = {2: 3, 4: 2, 6: 4}  # of the kinds of colour that Pillow keeps in four bytes
-FRAMES = b"acTL"  # the chunk of an animation
+PIECE = 65_536  # bytes of the file unpacked at a time
+SPLITTABLE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16B")  # kinds of rows that Pillow gives back as they were stored
 
 
-def can_split(data: bytes) -> bool:
-    """Whether `strips` can read this file: one picture with colours or with alpha, of 8 bits and not interlaced."""
-    if not data.startswith(SIGNATURE) or data[12:16] != b"IHDR" or FRAMES in data[: data.find(b"IDAT")]:
-        return False
-    _, _, bits, colour, _, _, interlacing = HEADER.unpack_from(data, 16)
-    return bits == 8 and colour in CHANNELS and not interlacing
+def can_split(image: Image.Image) -> bool:
+    """Whether `strips` can read it: a PNG's one picture, not interlaced, and of no more bits than Pillow has."""
+    return (
+        isinstance(image, PngImagePlugin.PngImageFile)
+        and not image.is_animated
+        and not image.info.get("interlace")
+        and image.tile[0].args in SPLITTABLE
+    )
 
 
-def strips(data: bytes, rows: int) -> Iterator[Image.Image]:
-    """The picture from its top to its bottom, `rows` rows at a time; the first strip has the file's `info`.
+def strips(image: PngImagePlugin.PngImageFile, rows: int) -> Iterator[Image.Image]:
+    """The picture from its top to its bottom, `rows` rows at a time, of an image that was opened and not yet loaded.
 
-    Each strip is made a PNG file of its own. A row is stored as its difference from the one above it, so that every
-    file but the first begins with the last row of the strip before. Raises ValueError if the file ends too early.
+    A row is stored as its difference from the one above it, so that every strip but the first is unpacked together
+    with the last row of the strip before. Raises ValueError if the file ends too early.
     """
-    chunks = list(_chunks(data))
-    packed = b"".join(content for kind, content in chunks if kind == b"IDAT")
-    others = [chunk for chunk in chunks if chunk[0] not in (b"IHDR", b"IDAT", b"IEND")]
-    width, height, *form = HEADER.unpack_from(data, 16)
+    kind = str(image.tile[0].args)
+    row_size = 1 + len(Image.new(image.mode, (image.width, 1)).tobytes("raw", kind))
+    palette = image.palette.palette if image.palette else b""
+    image.im = Image.core.new(image.mode, (1, 1))  # or room would be made for the whole picture
+    image.load_prepare()
     unpack = zlib.decompressobj()
     above = b""
-    for top in range(0, height, rows):
-        count = min(rows, height - top)
-        wanted = count * (1 + width * CHANNELS[form[1]])
-        unpacked = unpack.decompress(packed, wanted)
-        packed = unpack.unconsumed_tail
-        if len(unpacked) < wanted:
+    for top in range(0, image.height, rows):
+        count = min(rows, image.height - top)
+        packed = zlib.compress(above + _unpacked(image, unpack, count * row_size), 0)
+        strip = Image.frombytes(image.mode, (image.width, count + bool(above)), packed, "zip", kind)
+        strip.info = image.info
+        if image.mode == "P":
+            strip.putpalette(palette)
+        yield strip.crop((0, 1, image.width, strip.height)) if above else strip
+        above = b"\0" + strip.crop((0, strip.height - 1, image.width, strip.height)).tobytes("raw", kind)
+    image.load_end()  # what is told after the picture
+
+
+def _unpacked(image: PngImagePlugin.PngImageFile, unpack: "zlib._Decompress", size: int) -> bytes:
+    """The next `size` bytes of the rows."""
+    rows = bytearray()
+    while len(rows) < size:
+        piece = unpack.unconsumed_tail or image.load_read(PIECE)
+        if not piece or unpack.eof:
             raise ValueError("the picture is incomplete")
-        header = HEADER.pack(width, count + bool(above), *form)
-        file = _file((b"IHDR", header), *others, (b"IDAT", zlib.compress(above + unpacked, 0)), (b"IEND", b""))
-        strip = Image.open(io.BytesIO(file), formats=("PNG",))
-        strip.load()
-        yield strip.crop((0, 1, width, strip.height)) if above else strip
-        above = b"\0" + strip.crop((0, strip.height - 1, width, strip.height)).tobytes()
-        others = [chunk for chunk in others if chunk[0] == b"tRNS"]
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind and the content of each chunk."""
-    place = len(SIGNATURE)
-    while place + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        yield kind, data[place + 8 : place + 8 + length]
-        place += length + 12
-
-
-def _file(*chunks: tuple[bytes, bytes]) -> bytes:
-    parts = [SIGNATURE]
-    for kind, content in chunks:
-        parts += [struct.pack(">I", len(content)), kind, content, struct.pack(">I", zlib.crc32(kind + content))]
-    return b"".join(parts)
+        rows += unpack.decompress(piece, size - len(rows))
+    return bytes(rows)

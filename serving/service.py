@@ -9,7 +9,7 @@ from typing import Any
 import bentoml
 from starlette.types import ASGIApp
 
-from serving import connection, log, startup
+from serving import connection, log, memory, startup
 from serving.app import create_app
 from serving.guard import Guard
 from serving.keys import Keys
@@ -25,6 +25,7 @@ class GuardedService(bentoml.Service[Any]):
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         log.configure()
         connection.install()
+        memory.give_back()
         return Guard(app, super().to_asgi(is_main), Keys.from_environment())
 
 

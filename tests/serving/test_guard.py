@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from serving import guard, reply
-from serving.bodies import SMALL_BODY_BYTES
+from serving.bodies import MAX_BODY_BYTES, SMALL_BODY_BYTES
 from serving.drain import Drain
 from serving.guard import Guard
 from serving.keys import Keys
@@ -105,10 +106,23 @@ def test_while_too_many_pictures_wait_a_large_body_is_refused_before_it_is_read(
     status, headers, _ = call(crash, [], headers=[(b"content-length", b"%d" % (SMALL_BODY_BYTES + 1))])
     assert (status, headers[b"connection"]) == (503, b"close")
     assert call(answering(200), headers=[(b"content-length", b"%d" % SMALL_BODY_BYTES)])[0] == 200
+    assert call(crash, [], headers=[(b"content-length", b"%d" % (MAX_BODY_BYTES + 1))])[0] == 413
 
 
 def test_a_client_that_hangs_up_is_not_answered():
     assert call(crash, [BODY | {"more_body": True}, {"type": "http.disconnect"}]) is None
+
+
+def test_the_body_is_kept_by_nobody_but_the_one_who_was_given_it():
+    keepers = []
+
+    async def app(scope, receive, send):
+        body = (await receive())["body"]
+        keepers.append(sys.getrefcount(body) - 1)  # which itself is given it
+        await answering(200)(scope, receive, send)
+
+    call(app, [BODY | {"body": bytes(50_000), "more_body": True}, BODY | {"body": bytes(50_000)}])
+    assert keepers == [1]
 
 
 def test_the_body_arrives_whole():
