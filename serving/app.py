@@ -9,30 +9,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
+from starlette.datastructures import State, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import assets, images, log, openapi, schema, startup
+from serving import assets, images, log, openapi, quick, schema, startup, together
 from serving.drain import Drain
 from serving.errors import ApiError
 from serving.explain import explain
 from serving.inside import Inside
 from serving.limits import Line
 from serving.metrics import Metrics
-from serving.quick import Quick
-from serving.recogniser import SIDE
+from serving.recogniser import SIDE, Predictions
+from serving.together import Pixels, Together
 
-IN_LOOP = 8  # up to this many images are cheaper to answer at once than to hand to a thread
 SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both is cheaper to decode at once
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
 PUBLISHED_EVERY_S = 0.5
 BLANK = np.zeros((1, SIDE, SIDE), np.float32)
-
-Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 
 def create_app(model: Path) -> Starlette:
@@ -43,7 +40,7 @@ def create_app(model: Path) -> Starlette:
         recogniser = startup.verified(model)
         recogniser.predict(BLANK)
         app.state.recogniser = recogniser
-        app.state.quick = Quick(recogniser)
+        app.state.together = Together(lambda pixels: _told(app.state, recogniser.predict(pixels)))
         app.state.metrics.model(recogniser)
         app.state.inside = Inside(model.with_name("inside.onnx"), recogniser.sha256)
         app.state.assets = assets.load(model.parent)
@@ -151,16 +148,15 @@ async def explained(request: Request) -> Response:
 async def _answers(request: Request, pixels: Pixels) -> list[str]:
     """The JSON of each answer."""
     state = request.app.state
-    if len(pixels) == 1 and (answer := state.quick.answer(pixels)):
-        state.metrics.answer(answer.digit, answer.confidence)
-        return [answer.json]
-    whole = pixels.astype(np.float32, copy=False)
-    if len(pixels) <= IN_LOOP:
-        predictions = state.recogniser.predict(whole)
-    else:
-        predictions = await state.decoders.run(state.recogniser.predict, whole)
+    if len(pixels) <= together.MOST:
+        return await state.together.answers(pixels)
+    return _told(state, await state.decoders.run(state.recogniser.predict, pixels.astype(np.float32, copy=False)))
+
+
+def _told(state: State, predictions: Predictions) -> list[str]:
+    """The JSON of each answer, which is counted."""
     state.metrics.predictions(predictions)
-    return state.quick.answers(predictions)
+    return quick.answers(predictions, state.recogniser)
 
 
 async def _image_bytes(request: Request) -> bytes:

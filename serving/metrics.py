@@ -53,11 +53,6 @@ class Metrics:
         if code is not None:
             self._errors.labels(code).inc()
 
-    def answer(self, digit: int, confidence: float) -> None:
-        """Count one image that was answered with a digit."""
-        self._gathered_digits.append(digit)
-        self._gathered_confidences.append(confidence)
-
     def predictions(self, predictions: Predictions) -> None:
         self._gathered_digits += predictions.digit[~predictions.abstained].tolist()
         self._gathered_confidences += predictions.confidence.tolist()
