@@ -40,7 +40,6 @@ def create_app(model: Path) -> Starlette:
         recogniser = startup.verified(model)
         recogniser.predict(BLANK)
         app.state.recogniser = recogniser
-        app.state.together = Together(lambda pixels: _told(app.state, recogniser.predict(pixels)))
         app.state.metrics.model(recogniser)
         app.state.inside = Inside(model.with_name("inside.onnx"), recogniser.sha256)
         app.state.assets = assets.load(model.parent)
@@ -68,6 +67,7 @@ def create_app(model: Path) -> Starlette:
     app.state.drain = Drain()
     app.state.metrics = Metrics()
     app.state.decoders = Line(DECODERS)
+    app.state.together = Together(lambda pixels: _told(app.state, app.state.recogniser.predict(pixels)))
     app.state.explainers = Line(EXPLAINERS)
     return app
 
@@ -90,7 +90,7 @@ async def _note_error(request: Request, error: Exception) -> Response:
 async def ready(request: Request) -> Response:
     """GET /readyz: whether the service can answer now."""
     state = request.app.state
-    if state.drain.begun or state.decoders.full:
+    if state.drain.begun or state.decoders.full or state.together.full:
         raise ApiError.of_status(503)
     state.recogniser.predict(BLANK)
     return PlainTextResponse("\n")
@@ -111,7 +111,7 @@ async def model_info(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """POST /predict: one image file, as the raw body or as the multipart field `image`."""
     data = await _image_bytes(request)
-    if _is_small(data):
+    if is_small(data):
         pixels = images.decode(data)
     else:
         pixels = await request.app.state.decoders.run(images.decode, data)
@@ -175,7 +175,7 @@ async def _image_bytes(request: Request) -> bytes:
     raise ApiError(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
 
 
-def _is_small(data: bytes) -> bool:
+def is_small(data: bytes) -> bool:
     """Whether it is a PNG that takes less time to decode than to hand to a thread."""
     if len(data) > SMALL_BYTES or not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"):
         return False

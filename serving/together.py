@@ -13,6 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.errors import ApiError
+from serving.limits import MOST_WAITING
+
 MOST = 8  # images of one run, from where on larger runs save nothing more and only make a longer pause
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
@@ -32,8 +35,17 @@ class Together:
         self._work = work
         self._waiting: deque[Waiting] = deque()
 
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) >= MOST_WAITING
+
     async def answers(self, pixels: Pixels) -> list[str]:
-        """An answer for each of `pixels`, [n, 28, 28] in 0..255, n up to MOST. Raises what `work` raises for them."""
+        """An answer for each of `pixels`, [n, 28, 28] in 0..255, n up to MOST.
+
+        Raises ApiError 503 where too many wait, and what `work` raises for them.
+        """
+        if self.full:
+            raise ApiError.of_status(503)
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._run)

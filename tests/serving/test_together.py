@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from serving.limits import MOST_WAITING
 from serving.recogniser import Recogniser
 from serving.together import MOST, Together
 from tests import toy_model
@@ -154,3 +155,18 @@ def test_an_image_is_told_the_same_beside_others_as_alone(tmp_path):
         assert alone.reason[0] == together.reason[number]
         assert (alone.prediction_set[0] == together.prediction_set[number]).all()
         np.testing.assert_allclose(alone.probabilities[0], together.probabilities[number], rtol=0, atol=1e-6)
+
+
+def test_beyond_so_many_that_wait_the_next_is_refused_at_once(work):
+    async def ask():
+        together = Together(work)
+        asked = [asyncio.ensure_future(together.answers(images(1))) for _ in range(MOST_WAITING + 5)]
+        await asyncio.sleep(0)
+        assert together.full
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert not together.full
+        return answers
+
+    answers = run(ask())
+    assert answers[:MOST_WAITING] == [["1"]] * MOST_WAITING
+    assert [error.status for error in answers[MOST_WAITING:]] == [503] * 5
