@@ -90,7 +90,7 @@ async def _note_error(request: Request, error: Exception) -> Response:
 async def ready(request: Request) -> Response:
     """GET /readyz: whether the service can answer now."""
     state = request.app.state
-    if state.drain.begun or state.decoders.full or state.together.full:
+    if state.drain.begun or state.decoders.full or not state.together.room:
         raise ApiError.of_status(503)
     state.recogniser.predict(BLANK)
     return PlainTextResponse("\n")

@@ -5,6 +5,7 @@ arrives whole, as those for one image do, is not even parsed: its bytes are told
 by their length. Every other request goes the long way, and is refused where it would have to wait.
 """
 
+import asyncio
 import re
 import secrets
 
@@ -30,21 +31,30 @@ class Shedding:
         self._together = together
         self._decoders = decoders
         self._metrics = metrics
+        self._coming = 0  # requests that were let in, in this turn of the event loop, and do not wait yet
 
     def refusal(self, data: bytes) -> bytes | None:
         """The whole answer to the bytes that have arrived, where they are one whole request that is to be refused.
 
         It is counted and logged, as every answer is.
         """
-        if not (self._together.full or self._decoders.full):
-            return None
-        line = LINE.match(data)
-        head, _, body = data.partition(b"\r\n\r\n")
-        if not line or FRAMING.findall(head) != [b"%d" % len(body)]:
-            return None
-        path = line[1].decode()
-        if not (self._together.full or (path == "/predict" and not is_small(body))):
-            return None
+        crowded = self._together.room <= self._coming
+        if crowded or self._decoders.full:
+            line = LINE.match(data)
+            head, _, body = data.partition(b"\r\n\r\n")
+            if line and FRAMING.findall(head) == [b"%d" % len(body)]:
+                path = line[1].decode()
+                if crowded or (path == "/predict" and not is_small(body)):
+                    return self._refuse(path)
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._have_come)
+        self._coming += 1
+        return None
+
+    def _have_come(self) -> None:
+        self._coming = 0
+
+    def _refuse(self, path: str) -> bytes:
         request_id = secrets.token_hex(16)
         self._metrics.request(path, REFUSAL.status, REFUSAL.code, 0.0)
         log.request(request_id, "POST", path, REFUSAL.status, REFUSAL.code, 0.0)

@@ -36,15 +36,16 @@ class Together:
         self._waiting: deque[Waiting] = deque()
 
     @property
-    def full(self) -> bool:
-        return len(self._waiting) >= MOST_WAITING
+    def room(self) -> int:
+        """How many requests more may wait."""
+        return MOST_WAITING - len(self._waiting)
 
     async def answers(self, pixels: Pixels) -> list[str]:
         """An answer for each of `pixels`, [n, 28, 28] in 0..255, n up to MOST.
 
         Raises ApiError 503 where too many wait, and what `work` raises for them.
         """
-        if self.full:
+        if not self.room:
             raise ApiError.of_status(503)
         loop = asyncio.get_running_loop()
         if not self._waiting:

@@ -128,7 +128,7 @@ def test_a_flood_of_small_requests_is_partly_refused_and_the_service_stays_alive
             ready.add(client.get("/readyz").status_code)
     found = flood.result()
     assert 0 < found.failed < found.total
-    assert found.percentile(99) < ANSWER_DEADLINE_S
+    assert found.percentile(99) < ANSWER_DEADLINE_S * 1000
     assert alive == {200}
     assert ready <= {200, 503}
     wait_until(server.is_ready, 5)

@@ -1,14 +1,16 @@
 """What is refused as it arrives, and what is not."""
 
+import asyncio
 import io
 import json
+from unittest.mock import Mock
 
 import httptools
 import pytest
 
 from benchmarks.load import request
 from serving import log
-from serving.limits import Line
+from serving.limits import MOST_WAITING, Line
 from serving.metrics import Metrics
 from serving.shedding import Shedding
 from serving.together import Together
@@ -40,14 +42,15 @@ class Parsed:
 
 
 @pytest.fixture
-def shedding():
+def shedding(monkeypatch):
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: Mock())  # in which no turn ends
     return Shedding(Together(lambda pixels: []), Line(1), Metrics())
 
 
 @pytest.fixture
 def crowded(shedding, monkeypatch):
     """Too many wait for the network."""
-    monkeypatch.setattr(Together, "full", True)
+    monkeypatch.setattr(Together, "room", 0)
     return shedding
 
 
@@ -111,3 +114,15 @@ def test_what_is_refused_is_counted_and_logged(crowded, monkeypatch):
     assert value("inkwell_request_seconds_count", {"endpoint": "/predict_pixels", "status": "503"}) == 1
     line = json.loads(written.getvalue().splitlines()[-1].lstrip("\0"))
     assert (line["request_id"], line["status"]) == (answer.headers["x-request-id"], 503)
+
+
+def test_who_was_let_in_and_does_not_wait_yet_takes_room():
+    async def run():
+        shedding = Shedding(Together(lambda pixels: []), Line(1), Metrics())
+        first = [shedding.refusal(PIXELS) for _ in range(MOST_WAITING + 5)]
+        await asyncio.sleep(0)
+        return first, shedding.refusal(PIXELS)
+
+    at_once, next_turn = asyncio.run(run())
+    assert [bool(refusal) for refusal in at_once] == [False] * MOST_WAITING + [True] * 5
+    assert next_turn is None

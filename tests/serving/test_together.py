@@ -162,9 +162,9 @@ def test_beyond_so_many_that_wait_the_next_is_refused_at_once(work):
         together = Together(work)
         asked = [asyncio.ensure_future(together.answers(images(1))) for _ in range(MOST_WAITING + 5)]
         await asyncio.sleep(0)
-        assert together.full
+        assert not together.room
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        assert not together.full
+        assert together.room == MOST_WAITING
         return answers
 
     answers = run(ask())
