@@ -9,30 +9,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
+from starlette.datastructures import State, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import assets, images, log, openapi, schema, startup
+from serving import assets, images, log, openapi, quick, schema, startup, together
 from serving.drain import Drain
 from serving.errors import ApiError
 from serving.explain import explain
 from serving.inside import Inside
 from serving.limits import Line
 from serving.metrics import Metrics
-from serving.quick import Quick
-from serving.recogniser import SIDE
+from serving.recogniser import SIDE, Predictions
+from serving.together import Pixels, Together
 
-IN_LOOP = 8  # up to this many images are cheaper to answer at once than to hand to a thread
 SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both is cheaper to decode at once
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
 PUBLISHED_EVERY_S = 0.5
 BLANK = np.zeros((1, SIDE, SIDE), np.float32)
-
-Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 
 def create_app(model: Path) -> Starlette:
@@ -43,7 +40,6 @@ def create_app(model: Path) -> Starlette:
         recogniser = startup.verified(model)
         recogniser.predict(BLANK)
         app.state.recogniser = recogniser
-        app.state.quick = Quick(recogniser)
         app.state.metrics.model(recogniser)
         app.state.inside = Inside(model.with_name("inside.onnx"), recogniser.sha256)
         app.state.assets = assets.load(model.parent)
@@ -71,6 +67,7 @@ def create_app(model: Path) -> Starlette:
     app.state.drain = Drain()
     app.state.metrics = Metrics()
     app.state.decoders = Line(DECODERS)
+    app.state.together = Together(lambda pixels: _told(app.state, app.state.recogniser.predict(pixels)))
     app.state.explainers = Line(EXPLAINERS)
     return app
 
@@ -93,7 +90,7 @@ async def _note_error(request: Request, error: Exception) -> Response:
 async def ready(request: Request) -> Response:
     """GET /readyz: whether the service can answer now."""
     state = request.app.state
-    if state.drain.begun or state.decoders.full:
+    if state.drain.begun or state.decoders.full or not state.together.room:
         raise ApiError.of_status(503)
     state.recogniser.predict(BLANK)
     return PlainTextResponse("\n")
@@ -114,7 +111,7 @@ async def model_info(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """POST /predict: one image file, as the raw body or as the multipart field `image`."""
     data = await _image_bytes(request)
-    if _is_small(data):
+    if is_small(data):
         pixels = images.decode(data)
     else:
         pixels = await request.app.state.decoders.run(images.decode, data)
@@ -151,16 +148,15 @@ async def explained(request: Request) -> Response:
 async def _answers(request: Request, pixels: Pixels) -> list[str]:
     """The JSON of each answer."""
     state = request.app.state
-    if len(pixels) == 1 and (answer := state.quick.answer(pixels)):
-        state.metrics.answer(answer.digit, answer.confidence)
-        return [answer.json]
-    whole = pixels.astype(np.float32, copy=False)
-    if len(pixels) <= IN_LOOP:
-        predictions = state.recogniser.predict(whole)
-    else:
-        predictions = await state.decoders.run(state.recogniser.predict, whole)
+    if len(pixels) <= together.MOST:
+        return await state.together.answers(pixels)
+    return _told(state, await state.decoders.run(state.recogniser.predict, pixels.astype(np.float32, copy=False)))
+
+
+def _told(state: State, predictions: Predictions) -> list[str]:
+    """The JSON of each answer, which is counted."""
     state.metrics.predictions(predictions)
-    return state.quick.answers(predictions)
+    return quick.answers(predictions, state.recogniser)
 
 
 async def _image_bytes(request: Request) -> bytes:
@@ -179,7 +175,7 @@ async def _image_bytes(request: Request) -> bytes:
     raise ApiError(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
 
 
-def _is_small(data: bytes) -> bool:
+def is_small(data: bytes) -> bool:
     """Whether it is a PNG that takes less time to decode than to hand to a thread."""
     if len(data) > SMALL_BYTES or not data.startswith(images.PNG + b"\0\0\0\rIHDR"):
         return False

@@ -5,13 +5,14 @@ BentoML starts uvicorn without a place for options, so that its protocol is repl
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import HTTP_PROTOCOLS
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.errors import ApiError
-from serving.reply import SECURITY
+from serving.reply import rendered
 
 HEADERS_DEADLINE_S = 5.0  # for a connection's first byte as for the last of a request's headers
 UNREAD_DEADLINE_S = 10.0  # for a client that does not read what it was answered
@@ -23,7 +24,9 @@ LARGE_HEADERS = ApiError(431, "headers_too_large", f"The headers are larger than
 
 
 class Connection(HttpToolsProtocol):
-    """A client's connection."""
+    """A client's connection. shed: the answer to the bytes of a request that is refused unread, None for others'."""
+
+    shed: Callable[[bytes], bytes | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -32,6 +35,7 @@ class Connection(HttpToolsProtocol):
         self._patience: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._in_headers = True
+        self._between_requests = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -41,6 +45,11 @@ class Connection(HttpToolsProtocol):
             self._wait()
 
     def data_received(self, data: bytes) -> None:
+        if self._is_idle and (refusal := self.shed(data)):
+            self._stop_waiting()
+            self.transport.write(refusal)
+            self.on_response_complete()
+            return
         super().data_received(data)
         if not self._in_headers or self.transport.is_closing():
             return
@@ -53,12 +62,17 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_headers = True
+        self._between_requests = False
         self._header_bytes = 0
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._between_requests = True
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -88,6 +102,12 @@ class Connection(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """An upgrade that is not offered is no news: HTTP goes on."""
 
+    @property
+    def _is_idle(self) -> bool:
+        """Whether all that was asked has been answered, and the next byte is a request's first."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and self._between_requests and not self.flow.write_paused and not self.transport.is_closing()
+
     def _wait(self) -> None:
         self._patience = self.loop.call_later(HEADERS_DEADLINE_S, self.transport.abort)
 
@@ -107,14 +127,12 @@ class Connection(HttpToolsProtocol):
             self._unread = None
 
     def _refuse(self, error: ApiError) -> None:
-        response = error.response(uuid.uuid4().hex)
-        headers = [*response.raw_headers, *SECURITY, (b"connection", b"close")]
-        lines = [name + b": " + value + b"\r\n" for name, value in headers]
-        self.transport.write(b"".join([STATUS_LINE[error.status], *lines, b"\r\n", response.body]))
+        self.transport.write(rendered(error, uuid.uuid4().hex, (b"connection", b"close")))
         self.transport.close()
         self._await_reader()
 
 
-def install() -> None:
-    """Have uvicorn, where it is left to choose, take this protocol."""
+def install(shed: Callable[[bytes], bytes | None]) -> None:
+    """Have uvicorn, where it is left to choose, take this protocol, with its `shed`."""
+    Connection.shed = staticmethod(shed)
     HTTP_PROTOCOLS["auto"] = f"{__name__}:{Connection.__name__}"

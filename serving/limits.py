@@ -8,6 +8,7 @@ from typing import TypeVar, TypeVarTuple
 from serving.errors import ApiError
 
 LONGEST_WAIT_S = 0.5
+MOST_WAITING = 128  # requests, however short their turns: far fewer than there may be connections
 MEMORY = 0.9  # how much of the estimate of a turn's length stays when another turn has ended
 
 Arguments = TypeVarTuple("Arguments")
@@ -30,13 +31,13 @@ class Line:
 
     @property
     def full(self) -> bool:
-        return self.wait_s > LONGEST_WAIT_S
+        return self.wait_s > LONGEST_WAIT_S or self._present > MOST_WAITING
 
     async def run(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """What `work` returns, when it is its turn. A thread cannot be stopped: whoever gives up waiting for it leaves
         its place taken until it is done, or there would soon be more at work than places.
 
-        Raises ApiError 503 where the wait would be longer than LONGEST_WAIT_S, and what `work` raises.
+        Raises ApiError 503 where the line is full, and what `work` raises.
         """
         if self.full:
             raise ApiError.of_status(503)

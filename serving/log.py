@@ -34,8 +34,8 @@ def request(request_id: str, method: str, path: str, status: int, code: str | No
     now = time.time()
     _lines.append(
         f'{{"time": "{_second(int(now))}.{int(now % 1 * 1000):03d}Z", "level": "info", "message": "request",'
-        f' "request_id": "{request_id}", "method": {json.dumps(method)}, "path": {json.dumps(path[:LONGEST])},'
-        f' "status": {status}, "code": {json.dumps(code)}, "ms": {seconds * 1000:.2f}}}\n'
+        f' "request_id": "{request_id}", "method": {_json(method)}, "path": {_json(path[:LONGEST])},'
+        f' "status": {status}, "code": {_json(code)}, "ms": {seconds * 1000:.2f}}}\n'
     )
 
 
@@ -46,6 +46,11 @@ def flush() -> None:
     with contextlib.suppress(OSError):
         out.write(lines)
         out.flush()
+
+
+@functools.lru_cache(maxsize=256)
+def _json(text: str | None) -> str:
+    return json.dumps(text)
 
 
 @functools.lru_cache(maxsize=2)

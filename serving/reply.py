@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Iterable
 
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from serving.errors import ApiError
 
@@ -75,3 +76,10 @@ class Reply:
         if self._leave:
             all_headers.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": all_headers})
+
+
+def rendered(error: ApiError, request_id: str, *headers: Header) -> bytes:
+    """The whole answer to a request that is refused before it is one for an application."""
+    response = error.response(request_id)
+    lines = [name + b": " + value + b"\r\n" for name, value in (*response.raw_headers, *SECURITY, *headers)]
+    return b"".join([STATUS_LINE[error.status], *lines, b"\r\n", response.body])

@@ -13,6 +13,7 @@ from serving import connection, log, memory, startup
 from serving.app import create_app
 from serving.guard import Guard
 from serving.keys import Keys
+from serving.shedding import Shedding
 
 MODEL = Path(__file__).parent.parent / "model.onnx"
 
@@ -24,8 +25,8 @@ class GuardedService(bentoml.Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         log.configure()
-        connection.install()
         memory.give_back()
+        connection.install(Shedding(app.state.together, app.state.decoders, app.state.metrics).refusal)
         return Guard(app, super().to_asgi(is_main), Keys.from_environment())
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from benchmarks import load, soak
 from benchmarks.pictures import encode
+from serving.connection import HEADERS_DEADLINE_S
 from serving.guard import ANSWER_DEADLINE_S
 from tests.service.server import wait_until
 from tests.toy_model import image
@@ -115,3 +116,34 @@ def test_large_bodies_without_pause_leave_time_for_some_of_them_and_for_small_re
     assert set(flood.result()) == {200, 503}
     assert flood.result()[200] > 2
     assert max(waits) < ANSWER_DEADLINE_S
+
+
+def test_a_flood_of_small_requests_is_partly_refused_and_the_service_stays_alive(server):
+    message = load.request(server.url, "/predict_pixels", image(3).tobytes(), OCTETS["Content-Type"])
+    alive, ready = set(), set()
+    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=server.url, timeout=10) as client:
+        flood = pool.submit(load.measure, server.url, message, 300, 3)
+        while not flood.done():
+            alive.add(client.get("/livez").status_code)
+            ready.add(client.get("/readyz").status_code)
+    found = flood.result()
+    assert 0 < found.failed < found.total
+    assert found.percentile(99) < ANSWER_DEADLINE_S * 1000
+    assert alive == {200}
+    assert ready <= {200, 503}
+    wait_until(server.is_ready, 5)
+
+
+def test_a_connection_on_which_everything_is_refused_is_not_hung_up_on_while_it_is_used(server):
+    message = load.request(server.url, "/predict_pixels", image(3).tobytes(), OCTETS["Content-Type"])
+    with ThreadPoolExecutor(1) as pool:
+        flood = pool.submit(load.measure, server.url, message, 300, HEADERS_DEADLINE_S + 2)
+        with httpx.Client(base_url=server.url, timeout=10) as client:
+            connections = set()
+            refused = 0
+            while not flood.done():
+                response = client.post("/predict_pixels", content=image(3).tobytes(), headers=OCTETS)
+                connections.add(response.extensions["network_stream"].get_extra_info("client_addr"))
+                refused += response.status_code == 503
+    assert refused
+    assert len(connections) == 1

@@ -64,3 +64,9 @@ def test_who_gives_up_waiting_for_work_leaves_its_place_taken_until_it_is_done()
         await asyncio.wait_for(next_one, 5)
 
     asyncio.run(run())
+
+
+def test_however_short_the_turns_only_so_many_wait(monkeypatch):
+    monkeypatch.setattr(limits, "LONGEST_WAIT_S", 60)
+    results, _ = statuses(Line(2), 0.0001, limits.MOST_WAITING + 20)
+    assert results.count(503) == 19  # who is at work does not wait
