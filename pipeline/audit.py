@@ -165,8 +165,8 @@ def scorecard(gates: Sequence[wording.Record]) -> Table:
         standing = wording.standing(gate)
         table.add_row(
             wording.requirement(gate["name"]).title,
-            wording.amount(gate["name"], gate["value"]) if gate["measurable"] else "–",
-            f"{gate['limit']} {wording.amount(gate['name'], gate['threshold'])}",
+            wording.found(gate),
+            wording.asked(gate),
             f"[{COLOURS[standing]}]{standing}[/]",
         )
     return table

@@ -66,15 +66,15 @@ def standing(gate: Record) -> Standing:
     return "close" if beyond else "passed"
 
 
-def amount(name: str, value: float, digits: int = 2) -> str:
-    """A gate's value in its unit."""
+def amount(name: str, value: float, count: int = 2) -> str:
+    """A value of a gate in its unit, with so many decimals of a percentage."""
     match requirement(name).unit:
         case "share":
-            return f"{100 * value:.{digits}f} %"
+            return f"{100 * value:.{count}f} %"
         case "points":
-            return f"{value:.{digits}f} pp"
+            return f"{value:.{count}f} pp"
         case "number":
-            return f"{value:.{digits + 2}f}"
+            return f"{value:.{count + 2}f}"
 
 
 def interval(gate: Record) -> str:
@@ -85,16 +85,31 @@ def interval(gate: Record) -> str:
     return f"{low.removesuffix(' %').removesuffix(' pp')} to {high}"
 
 
-def verdict(gate: Record) -> str:
-    """What was found, what was asked for and, where it failed, by how much, with the digits that show it."""
+def found(gate: Record) -> str:
+    """A gate's value in its unit; a dash where it could not be measured."""
+    return amount(gate["name"], gate["value"], decimals(gate)) if gate["measurable"] else "–"
+
+
+def asked(gate: Record) -> str:
+    """What is asked of a gate's value."""
+    return f"{gate['limit']} {amount(gate['name'], gate['threshold'], decimals(gate))}"
+
+
+def decimals(gate: Record) -> int:
+    """How many decimals it takes to see that a gate's value is not its threshold: two, unless it takes more."""
     name, value, threshold = gate["name"], gate["value"], gate["threshold"]
-    if value is None:
+    count = 2
+    while value not in (None, threshold) and amount(name, value, count) == amount(name, threshold, count) and count < 8:
+        count += 1
+    return count
+
+
+def verdict(gate: Record) -> str:
+    """What was found, what was asked for and, where it failed, by how much, with the decimals that show it."""
+    if not gate["measurable"]:
         return "not measurable"
-    digits = 2
-    while amount(name, value, digits) == amount(name, threshold, digits) and value != threshold and digits < 8:
-        digits += 1
-    found, asked, missed = (amount(name, one, digits) for one in (value, threshold, abs(value - threshold)))
-    text = f"{found}, must be {gate['limit']} {asked}"
+    text = f"{found(gate)}, must be {asked(gate)}"
+    missed = amount(gate["name"], abs(gate["value"] - gate["threshold"]), decimals(gate))
     return text if gate["passed"] else f"{text}, missed by {missed}"
 
 

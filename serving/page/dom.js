@@ -11,8 +11,8 @@ export function make(tag, properties = {}, ...children) {
 
 /** A probability in words: nothing is quite certain. */
 export function percent(share) {
-  if (share >= 0.9995) return "> 99.9 %";
-  return `${(100 * share).toFixed(share > 0.995 ? 1 : 0)} %`;
+  if (share >= 0.9995) return ">\u00a099.9\u00a0%";
+  return `${(100 * share).toFixed(share > 0.995 ? 1 : 0)}\u00a0%`;
 }
 
 export const count = (number) => number.toLocaleString("en");

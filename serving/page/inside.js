@@ -7,10 +7,18 @@ const DELAY = 0.22; // seconds from one step's lighting up to the next
 
 let current = 0;
 
+const FIRST = $("waiting").textContent;
+
+/** Say that an explanation is on its way. */
+export function awaitInside() {
+  $("waiting").textContent = "Looking inside…";
+}
+
 /** Show an explanation; with `lighting` the steps light up one after another. */
 export function showInside(explanation, novelty, lighting) {
   $("waiting").hidden = Boolean(explanation);
   $("story").hidden = !explanation;
+  $("waiting").textContent = FIRST;
   if (!explanation) return;
   const steps = story(explanation, novelty).map(element);
   $("steps").replaceChildren(...steps);

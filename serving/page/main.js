@@ -3,7 +3,7 @@
 import { showAnswer, showFailure } from "./answer.js";
 import { Asker, get } from "./ask.js";
 import { $ } from "./dom.js";
-import { showInside } from "./inside.js";
+import { awaitInside, showInside } from "./inside.js";
 import { showModel } from "./model.js";
 import { Paper } from "./paper.js";
 import { openTab, tabs } from "./tabs.js";
@@ -21,7 +21,10 @@ const asker = new Asker(
 );
 
 function ask(lighting) {
-  if (source) asker.ask({ path: $("inside").hidden ? "predict" : "explain", source, lighting });
+  if (!source) return;
+  const path = $("inside").hidden ? "predict" : "explain";
+  if (path === "explain") awaitInside();
+  asker.ask({ path, source, lighting });
 }
 
 function changed(given) {

@@ -60,6 +60,21 @@ def test_it_changes_with_the_drawing(desktop):
     assert (np.abs(desktop.looks_at(selector) - first).sum(axis=-1) > 60).mean() > 0.02
 
 
+def test_while_the_inside_is_on_its_way_it_says_so(desktop):
+    desktop.draw(SEVEN)
+    desktop.sees_digit(7)
+    held = []
+    desktop.page.route("**/explain", lambda route: held.append(route))
+    desktop.click("#tab-inside")
+    expect(desktop.page.locator("#waiting")).to_have_text("Looking inside…")
+    while not held:
+        desktop.page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(desktop.page.locator("#waiting")).to_be_hidden()
+    desktop.click("#clear")
+    expect(desktop.page.locator("#waiting")).to_contain_text("Draw something first")
+
+
 def test_the_layers_light_up_one_after_another(browser, url):
     with Visitor.arriving(browser, url, SIZES["desktop"], reduced_motion="no-preference") as visitor:
         visitor.draw(SEVEN)
@@ -101,6 +116,8 @@ def test_the_model_tells_its_figures_its_origin_and_its_mistakes(visitor):
     expect(visitor.page.locator("#lineage")).to_contain_text(model["sha256"])
     expect(visitor.page.locator("#lineage")).to_contain_text(model["run_key"])
     expect(visitor.page.locator("#figures tr")).to_have_count(len(card["figures"]) + 1)
+    hidden = visitor.page.locator(".scroll").evaluate("element => element.scrollWidth - element.clientWidth")
+    assert hidden <= 0, "every column is seen"
     expect(visitor.page.locator("#wrong")).to_contain_text(f"{card['mistakes']['images']:,} digits")
     mistakes = card["mistakes"]["surest"]
     expect(visitor.page.locator("#mistakes button")).to_have_count(len(mistakes))

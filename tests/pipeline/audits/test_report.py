@@ -84,6 +84,14 @@ def test_a_near_miss_is_told_with_the_digits_that_show_it():
     assert wording.verdict(UNMEASURED.record()) == "not measurable"
 
 
+def test_no_gate_that_failed_looks_met():
+    near = Gate("answered_error", 0.0010134, (0.0005, 0.0019), "at most", 0.001, "")
+    card = report.card(near, Section("calibration", "", ""))
+    assert (card["value"], card["asked"]) == ("0.101 %", "at most 0.100 %")
+    assert (wording.found(PASSED.record()), wording.asked(PASSED.record())) == ("99.50 %", "at least 99.00 %")
+    assert wording.found(UNMEASURED.record()) == "–"
+
+
 def test_the_verdict_says_whether_it_may_be_served_and_why_not():
     refused = report.verdict("convnet", [gate.record() for gate in (PASSED, CLOSE, FAILED, UNMEASURED)])
     assert refused.startswith("convnet may not be served: it misses 1 of the 3 requirements measured.")
