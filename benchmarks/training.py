@@ -22,7 +22,6 @@ from pipeline.models.batches import Digits, normalise, prepare
 from pipeline.models.classifier import harden, objective
 from pipeline.models.fit import exponential, fit, supported
 from pipeline.models.networks import build
-from pipeline.models.optimiser import optimiser
 
 STEPS, WARMUP, ROUNDS = 40, 5, 3
 
@@ -55,10 +54,10 @@ def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels
     generator = torch.Generator().manual_seed(dials.seed)
     model = build(config).train()
     averaged = AveragedModel(deepcopy(model), multi_avg_fn=exponential(config.ema_decay), use_buffers=True)
-    optimizer = optimiser(model, config)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=WARMUP + STEPS, cycle_momentum=False
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=WARMUP + STEPS)
     pixels, targets = torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
     precision = supported(dials.trainer.precision, dials.trainer.accelerator)
     order = torch.randperm(len(pixels), generator=generator).split(config.batch_size)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from pipeline.models.batches import NO_DIGIT, mix
 from pipeline.models.networks import DIGITS, build
-from pipeline.models.optimiser import optimiser
 from pipeline.models.outliers import sharpened
 from pipeline.params import Network, Perceptron
 
@@ -55,12 +54,11 @@ class Classifier(LightningModule):
         self.log_dict(measures, sync_dist=True, batch_size=len(labels))
 
     def configure_optimizers(self) -> Any:
-        optimizer = optimiser(self.network, self.config)
+        optimizer = torch.optim.AdamW(
+            self.parameters(), self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            self.config.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            cycle_momentum="betas" in optimizer.defaults,
+            optimizer, self.config.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

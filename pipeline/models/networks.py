@@ -78,26 +78,24 @@ class Turned(nn.Module):
 def convnet(width: int, turn: float, channel_dropout: float, dropout: float) -> nn.Sequential:
     """Two stages of two 3x3 convolutions and a strided 5x5 instead of pooling, a 4x4 convolution, a linear layer.
 
-    Channels are few where the pictures are large and the network has seen little of them: a kernel of nine pixels has
-    nine independent filters. The stages drop whole channels (Tompson et al. 2015), which is quicker than drawing a mask
-    for every pixel.
+    The stages drop whole channels (Tompson et al. 2015), which is quicker than drawing a mask for every pixel.
     """
     return nn.Sequential(
         OrderedDict(
             view=Turned(turn) if turn else nn.Identity(),
-            stage1=_stage(1, width // 2, width, channel_dropout),
-            stage2=_stage(width, 3 * width, 3 * width, channel_dropout),
+            stage1=_stage(1, width, channel_dropout),
+            stage2=_stage(width, 2 * width, channel_dropout),
             head=nn.Sequential(
-                *_convolution(3 * width, 4 * width, 4), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * width, DIGITS)
+                *_convolution(2 * width, 4 * width, 4), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * width, DIGITS)
             ),
         )
     )
 
 
-def _stage(channels: int, first: int, width: int, channel_dropout: float) -> nn.Sequential:
+def _stage(channels: int, width: int, channel_dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        *_convolution(channels, first, 3),
-        *_convolution(first, width, 3),
+        *_convolution(channels, width, 3),
+        *_convolution(width, width, 3),
         *_convolution(width, width, 5, stride=2, padding=2),
         nn.Dropout2d(channel_dropout),
     )

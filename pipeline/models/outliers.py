@@ -18,7 +18,7 @@ TOGETHER = 4
 """Kinds drawn for one batch."""
 BLOCK = 7
 """Side, in pixels, of the blocks that a digit is shuffled by; the image's side is a multiple of it."""
-REACH = 10.0
+REACH = 6.0
 """The longest step that a picture is sharpened by, in Euclidean distance, pixels counting to 1."""
 
 

@@ -45,7 +45,7 @@ def test_units_that_never_fire_do_no_harm():
     assert novelty.fit(features, LABELS).of(features[:1] + 10) > distances.max()
 
 
-@pytest.mark.parametrize(("name", "dimensions"), [("convnet", 4 * 9 + 12 * 4), ("mlp", 32), ("perceptron", 16)])
+@pytest.mark.parametrize(("name", "dimensions"), [("convnet", 4 * 9 + 8 * 4), ("mlp", 32), ("perceptron", 16)])
 def test_every_network_is_looked_into_and_answers_as_it_does(name, dimensions):
     config = load(f"networks.{name}")
     smaller = {"convnet": {"width": 4}, "mlp": {"hidden": [64, 32]}, "perceptron": {}}[name]
