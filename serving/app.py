@@ -190,7 +190,7 @@ def _from_bytes(body: bytes) -> NDArray[np.uint8]:
         )
     if count > schema.MAX_BATCH:
         raise ApiError(
-            413, "batch_too_large", f"A batch holds at most {schema.MAX_BATCH} images; this one has {count:,}."
+            413, "batch_too_large", f"A batch holds at most {schema.MAX_BATCH:,} images; this one has {count:,}."
         )
     return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE)
 

@@ -93,7 +93,7 @@ OF_IMAGES = (
 )
 OF_PIXELS = (
     (400, "malformed_json", "The body is not JSON: EOF while parsing a value at line 1 column 0."),
-    (413, "batch_too_large", f"A batch holds at most {MAX_BATCH} images."),
+    (413, "batch_too_large", f"A batch holds at most {MAX_BATCH:,} images."),
     (415, "unsupported_media_type", "Send application/json, or application/octet-stream with 784 bytes an image."),
     (422, "invalid_pixels", "pixels[27][27]: Input should be less than or equal to 255."),
 )

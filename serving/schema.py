@@ -10,10 +10,12 @@ from serving.errors import ApiError
 from serving.recogniser import CLASSES, SIDE, Predictions, Reason, Recogniser
 
 MAX_BATCH = 1000
+MOST_COMMAS = MAX_BATCH * SIDE * SIDE + 10  # that the largest batch needs, and a few more
+MOST_QUOTES = 100  # far more than there are names, but few enough to say which one is wrong
 
 Pixel = Annotated[float, Field(strict=True, ge=0, le=255, allow_inf_nan=False)]
-Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE)]
-Image = Annotated[list[Row], Field(min_length=SIDE, max_length=SIDE)]
+Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
+Image = Annotated[list[Row], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -25,7 +27,7 @@ class PixelsBody(Strict):
     """The JSON body of POST /predict_pixels: one image, or a batch of them, and the scale of their values."""
 
     pixels: Image | None = None
-    batch: Annotated[list[Image], Field(min_length=1, max_length=MAX_BATCH)] | None = None
+    batch: Annotated[list[Image], Field(min_length=1, max_length=MAX_BATCH, fail_fast=True)] | None = None
     scale: Literal["0-255", "0-1"] | None = None
 
     @model_validator(mode="after")
@@ -87,7 +89,14 @@ class ModelInfo(Strict):
 
 
 def parse_pixels(body: bytes) -> PixelsBody:
-    """Read a JSON body. Raises ApiError: 400 if it is not JSON, 413 if the batch is too long, else 422."""
+    """Read a JSON body. Raises ApiError: 400 if it is not JSON, 413 if the batch is too long, else 422.
+
+    What holds more than the largest batch is refused unparsed: a parsed value takes a hundred times its bytes.
+    """
+    if body.count(b",") > MOST_COMMAS:
+        raise _too_large()
+    if body.count(b'"') > MOST_QUOTES:
+        raise ApiError(422, "invalid_pixels", "There are names or texts beyond pixels, batch and scale.")
     try:
         return PixelsBody.model_validate_json(body)
     except ValidationError as error:
@@ -95,10 +104,14 @@ def parse_pixels(body: bytes) -> PixelsBody:
     if first["type"] == "json_invalid":
         raise ApiError(400, "malformed_json", f"The body is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}.")
     if first["type"] == "too_long" and first["loc"] == ("batch",):
-        raise ApiError(413, "batch_too_large", f"A batch holds at most {MAX_BATCH} images.")
+        raise _too_large()
     where = "".join(f"[{part}]" if isinstance(part, int) else str(part)[:40] for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     raise ApiError(422, "invalid_pixels", f"{where}: {message}." if where else f"{message[0].upper()}{message[1:]}.")
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, "batch_too_large", f"A batch holds at most {MAX_BATCH:,} images.")
 
 
 def answers(predictions: Predictions, recogniser: Recogniser) -> list[Answer]:
