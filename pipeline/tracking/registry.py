@@ -99,7 +99,7 @@ def crown(client: "MlflowClient", name: str, sha256: str, why: str, since: datet
     client.set_model_version_tag(name, version.version, "champion_since", moment)
     client.set_model_version_tag(name, version.version, "champion_why", why)
     reigns = {key: value for key, value in client.get_registered_model(name).tags.items() if key.startswith(CHAMPION)}
-    reign = f"**{version.tags['network']}** (version {version.version}) since {moment}. {why}"
+    reign = f"{version.tags['network']} (version {version.version}) since {moment}. {why}"
     client.set_registered_model_tag(name, f"{CHAMPION} {len(reigns) + 1:03}", reign)
     before_it = [f"- {reigns[key]}" for key in sorted(reigns, reverse=True)]
     description = "\n".join([f"Champion: {reign}", *(["\nBefore it:\n", *before_it] if before_it else [])])
