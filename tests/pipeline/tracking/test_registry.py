@@ -93,12 +93,9 @@ def test_who_was_champion_when_and_why_is_kept(project: Path) -> None:
     assert old["champion_until"] == new["champion_since"]
     assert "champion_until" not in new
     description = client.get_registered_model(NAME).description
-    first_line = f"Champion: **perceptron** (version 3) since {new['champion_since']}. {new['champion_why']}"
+    first_line = f"Champion: perceptron (version 3) since {new['champion_since']}. {new['champion_why']}"
     assert description.splitlines()[0] == first_line
-    assert (
-        description.splitlines()[-1]
-        == f"- **convnet** (version 2) since {old['champion_since']}. {old['champion_why']}"
-    )
+    assert description.splitlines()[-1] == f"- convnet (version 2) since {old['champion_since']}. {old['champion_why']}"
 
 
 def test_a_lost_store_is_filled_again_once(
