@@ -36,6 +36,7 @@ class Connection(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._in_headers = True
         self._between_requests = True
+        self._heard_all = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -74,6 +75,11 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._between_requests = True
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Who says no more may still listen: what was wholly asked is answered before the connection ends."""
+        self._heard_all = True
+        return self._between_requests and not self._has_answered
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._await_reader()
@@ -85,6 +91,8 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self._heard_all and self._has_answered:
+            self.transport.close()
         if self.transport.is_closing():  # once all is written
             self._await_reader()
 
@@ -105,8 +113,12 @@ class Connection(HttpToolsProtocol):
     @property
     def _is_idle(self) -> bool:
         """Whether all that was asked has been answered, and the next byte is a request's first."""
-        answered = self.cycle is None or self.cycle.response_complete
-        return answered and self._between_requests and not self.flow.write_paused and not self.transport.is_closing()
+        ready = not self.flow.write_paused and not self.transport.is_closing()
+        return self._has_answered and self._between_requests and ready
+
+    @property
+    def _has_answered(self) -> bool:
+        return self.cycle is None or bool(self.cycle.response_complete)
 
     def _wait(self) -> None:
         self._patience = self.loop.call_later(HEADERS_DEADLINE_S, self.transport.abort)

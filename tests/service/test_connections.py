@@ -47,6 +47,17 @@ def test_an_upgrade_is_not_taken(server):
     assert server.exchange(request)[0] == 200
 
 
+def test_who_has_said_all_still_gets_all_the_answers(server):
+    pixels = b"Content-Type: application/octet-stream\r\nContent-Length: 784\r\n\r\n" + bytes(784)
+    with server.connect() as connection:
+        connection.sendall((LINE + HOST + pixels) * 2)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
 def test_who_says_nothing_or_not_enough_is_hung_up_on(server):
     done = b"GET /model HTTP/1.1\r\n" + HOST + b"\r\n"
     began = time.monotonic()
