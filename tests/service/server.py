@@ -3,6 +3,7 @@
 import http.client
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,3 +89,31 @@ def wait_until(condition, seconds: float = PATIENCE_S) -> float:
         assert time.monotonic() - began < seconds, f"not within {seconds} seconds"
         time.sleep(0.02)
     return time.monotonic() - began
+
+
+class Memory:
+    """A worker's resident bytes: `idle` before, `most` while it was watched, `last` after."""
+
+    def __init__(self, idle: int) -> None:
+        self.idle = self.most = self.last = idle
+
+
+@contextmanager
+def watched_memory(server: Server) -> Iterator[Memory]:
+    """Watch the memory of a server's worker as long as the context lasts."""
+    worker = server.worker()
+    memory = Memory(worker.memory_info().rss)
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.005):
+            memory.most = max(memory.most, worker.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield memory
+    finally:
+        done.set()
+        watcher.join()
+        memory.last = worker.memory_info().rss

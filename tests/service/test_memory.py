@@ -1,6 +1,5 @@
 """What large pictures cost the service, over HTTP."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -11,7 +10,7 @@ import pytest
 from benchmarks import load
 from benchmarks import memory as bench
 from benchmarks.pictures import encode
-from tests.service.server import serving, wait_until
+from tests.service.server import serving, wait_until, watched_memory
 from tests.service.test_contract import error_of
 from tests.service.test_overload import insist
 
@@ -29,25 +28,11 @@ def server(bento, tmp_path_factory):
 
 @contextmanager
 def within_the_bar(server):
-    worker = server.worker()
-    idle = most = worker.memory_info().rss
-    done = threading.Event()
-
-    def watch():
-        nonlocal most
-        while not done.wait(0.005):
-            most = max(most, worker.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with watched_memory(server) as memory:
         yield
-    finally:
-        done.set()
-        watcher.join()
-    print(f"{(most - idle) / 1e6:.0f} MB at most, {(worker.memory_info().rss - idle) / 1e6:.0f} at last")
-    assert most - idle < bench.BAR * 1e6
-    assert worker.memory_info().rss - idle < KEPT * 1e6
+    print(f"{(memory.most - memory.idle) / 1e6:.0f} MB at most, {(memory.last - memory.idle) / 1e6:.0f} at last")
+    assert memory.most - memory.idle < bench.BAR * 1e6
+    assert memory.last - memory.idle < KEPT * 1e6
 
 
 @pytest.mark.parametrize("form", ["PNG RGBA", "PNG interlaced, L", "JPEG progressive L", "GIF", "BMP 1", "TIFF I;16"])

@@ -17,7 +17,7 @@ from benchmarks import load, soak
 from benchmarks.pictures import encode
 from serving.connection import HEADERS_DEADLINE_S
 from serving.guard import ANSWER_DEADLINE_S
-from tests.service.server import wait_until
+from tests.service.server import wait_until, watched_memory
 from tests.toy_model import image
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -42,27 +42,14 @@ def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(ser
             response = client.post("/predict", content=large, headers=OCTETS)
         return response.status_code, response.headers.get("retry-after"), time.perf_counter() - began
 
-    worker = server.worker()
-    idle = most = worker.memory_info().rss
-    done = threading.Event()
-
-    def watch():
-        nonlocal most
-        while not done.wait(0.01):
-            most = max(most, worker.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    with ThreadPoolExecutor(40) as pool:
+    with watched_memory(server) as memory, ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(ask, range(120)))
-    done.set()
-    watcher.join()
     refused = [answer for answer in answers if answer[0] == 503]
     assert {status for status, _, _ in answers} == {200, 503}
     assert {again for _, again, _ in refused} == {"1"}
     wait_until(server.is_ready, 5)
     assert httpx.post(f"{server.url}/predict_pixels", content=image(3).tobytes(), headers=OCTETS).status_code == 200
-    assert most - idle < MEGABYTES * 1e6
+    assert memory.most - memory.idle < MEGABYTES * 1e6
 
 
 def test_it_says_that_it_is_not_ready_while_it_turns_pictures_away(server):
