@@ -1,5 +1,6 @@
 """Requests' bodies: read up to a limit, counted and not believed, and bounded together as well as each."""
 
+import asyncio
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from starlette.types import Receive, Scope
 
 from serving.errors import ApiError
+from serving.limits import LONGEST_WAIT_S
 
 MAX_BODY_BYTES = 10_000_000
 MAX_HELD_BYTES = 20_000_000  # of all bodies at the same time
@@ -22,6 +24,7 @@ class Bodies:
 
     def __init__(self) -> None:
         self.held = 0
+        self._let_go = asyncio.Event()
 
     @contextmanager
     def hold(self) -> Iterator["Body"]:
@@ -31,6 +34,17 @@ class Bodies:
             yield body
         finally:
             self.held -= body.size
+            self._let_go.set()  # which wakes all who wait now
+            self._let_go.clear()
+
+    async def room(self, size: int) -> None:
+        """Wait until `size` bytes more may be held. Raises ApiError 503 where that takes too long."""
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                while self.held + size > MAX_HELD_BYTES:
+                    await self._let_go.wait()
+        except TimeoutError:
+            raise ApiError.of_status(503) from None
 
 
 class Body:
@@ -42,12 +56,12 @@ class Body:
         self._bodies = bodies
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
-        """Raises ApiError: 413 as soon as it is known to be too large, 503 if there are too many; ClientGoneError.
+        """Raises ApiError: 413 as soon as it is known to be too large, 503 if there is no room; ClientGoneError.
 
         What a body declares is set aside before it is read: were it counted as it comes, many bodies at once would
-        each be let in and all be turned away halfway.
+        each be let in and all be turned away halfway. One that declares nothing waits for room on its way.
         """
-        self._set_aside(declared(scope))
+        await self._set_aside(declared(scope))
         content = io.BytesIO()  # which joins without a second copy
         more = True
         while more:
@@ -56,18 +70,19 @@ class Body:
                 raise ClientGoneError
             content.write(message.get("body", b""))
             if content.tell() > self.size:
-                self._set_aside(content.tell())
+                await self._set_aside(content.tell())
             more = message.get("more_body", False)
         self.complete = True
         return content.getvalue()
 
-    def _set_aside(self, size: int) -> None:
+    async def _set_aside(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
             raise ApiError(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
-        held = self._bodies.held - self.size + size
-        if size > SMALL_BODY_BYTES and held > MAX_HELD_BYTES:
-            raise ApiError.of_status(503)
-        self._bodies.held, self.size = held, size
+        more = size - self.size
+        if size > SMALL_BODY_BYTES:
+            await self._bodies.room(more)
+        self._bodies.held += more
+        self.size = size
 
 
 def declared(scope: Scope) -> int:

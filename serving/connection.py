@@ -4,6 +4,7 @@ BentoML starts uvicorn without a place for options, so that its protocol is repl
 """
 
 import asyncio
+import math
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,7 @@ class Connection(HttpToolsProtocol):
         self._in_headers = True
         self._between_requests = True
         self._heard_all = False
+        self._refused_at = -math.inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -47,9 +49,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_idle and (refusal := self.shed(data)):
-            self._stop_waiting()
             self.transport.write(refusal)
-            self.on_response_complete()
+            self._stay()
             return
         super().data_received(data)
         if not self._in_headers or self.transport.is_closing():
@@ -97,7 +98,11 @@ class Connection(HttpToolsProtocol):
             self._await_reader()
 
     def timeout_keep_alive_handler(self) -> None:
-        self.transport.abort()
+        rest = self._refused_at + self.timeout_keep_alive - self.loop.time()
+        if rest > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(rest, self.timeout_keep_alive_handler)
+        else:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -119,6 +124,14 @@ class Connection(HttpToolsProtocol):
     @property
     def _has_answered(self) -> bool:
         return self.cycle is None or bool(self.cycle.response_complete)
+
+    def _stay(self) -> None:
+        """Keep the connection, from a refusal on, as long as after an answer: without a timer of its own, which would
+        cost as much as the refusal does."""
+        self._refused_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._stop_waiting()
+            self.timeout_keep_alive_handler()
 
     def _wait(self) -> None:
         self._patience = self.loop.call_later(HEADERS_DEADLINE_S, self.transport.abort)

@@ -48,6 +48,7 @@ def tight(monkeypatch):
     """There is room for ten bytes, and a body of more than four is not small."""
     monkeypatch.setattr(bodies, "MAX_HELD_BYTES", 10)
     monkeypatch.setattr(bodies, "SMALL_BODY_BYTES", 4)
+    monkeypatch.setattr(bodies, "LONGEST_WAIT_S", 0.05)
 
 
 @pytest.mark.usefixtures("tight")
@@ -78,6 +79,28 @@ def test_who_was_let_in_gets_to_the_end_and_the_next_is_told_before_it_sends():
             return await reading, caught.value.status
 
     assert asyncio.run(run()) == (b"abcdabcd", 503)
+
+
+@pytest.mark.usefixtures("tight")
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"8")]])
+def test_a_body_waits_for_room_rather_than_be_refused(monkeypatch, headers):
+    monkeypatch.setattr(bodies, "LONGEST_WAIT_S", 5)
+
+    async def run():
+        held = Bodies()
+        queue: asyncio.Queue = asyncio.Queue()
+        for content in (b"b" * 4, b"b" * 4):
+            queue.put_nowait(chunk(content))
+        queue.put_nowait(chunk(b"", False))
+        with held.hold() as second:
+            with held.hold() as first:
+                await first.read({"headers": []}, lambda: asyncio.sleep(0, chunk(b"a" * 8, False)))
+                reading = asyncio.create_task(second.read({"headers": headers}, queue.get))
+                await asyncio.sleep(0.05)
+                assert not reading.done()
+            return await reading
+
+    assert asyncio.run(run()) == b"b" * 8
 
 
 def test_who_hangs_up_is_gone():
