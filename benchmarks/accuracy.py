@@ -18,7 +18,6 @@ import torch
 
 from benchmarks import mnist, plain
 from pipeline import params
-from pipeline.data.store import load_employees
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
 
@@ -31,8 +30,7 @@ def train(name: str, seed: int) -> float:
     """Train a network by its recipe with another seed, and return its accuracy on the test set."""
     torch.set_num_threads(1)
     dials, config = params.load("train", f"networks.{name}")
-    employees = load_employees(mnist.PROCESSED, "train")
-    data = Digits(mnist.load("train"), mnist.load("val"), config, seed, employees)
+    data = Digits(mnist.load("train"), mnist.load("val"), config, seed)
     checkpoints = Path(".resume") / f"accuracy-{name}-{seed}"
     fitted = fit(config, data, dials.trainer, seed, checkpoints)
     assert fitted is not None

@@ -113,8 +113,10 @@ class ConvNet(Modern):
     """of each batch, degraded by noise, blur and the like"""
     polish: Share
     """of the epochs, at the end, in which digits are warped by half and few are degraded"""
-    spared: Share
-    """of the employees' digits, left out of each epoch, others each time: the students' are harder to read"""
+    hardest: Share
+    """of the training images, shown in each epoch: those of the largest losses"""
+    others: Annotated[float, Field(ge=0, le=1)]
+    """of the other training images, shown in each epoch, others each time"""
     outliers: Share
     """pictures that are no digit, added to each batch, as a share of its size"""
 

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline import params
-from pipeline.data.store import load_employees, load_split
+from pipeline.data.store import load_split
 from pipeline.models import novelty
 from pipeline.models.batches import Digits
 from pipeline.models.calibrate import calibrate
@@ -42,14 +42,13 @@ def main(network: str) -> None:
     source, dials, calibration, config = params.load("data.source", "train", "calibration", f"networks.{network}")
 
     train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
-    employees = load_employees(PROCESSED, "train")
     read = inputs(f"train@{network}")
     checkpoints = RESUME / read.key
 
     started = time.perf_counter()
     with ExitStack() as stack:
         logger = tracked(stack, network, source, read)
-        data = Digits(train, val, config, dials.seed, employees)
+        data = Digits(train, val, config, dials.seed)
         fitted = fit(config, data, dials.trainer, dials.seed, checkpoints, logger)
         if fitted is None:
             sys.exit()

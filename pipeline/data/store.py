@@ -29,19 +29,13 @@ REMEDY = "Make it again: python -m pipeline.preprocess"
 
 
 def save(folder: Path, arrays: Mapping[str, tuple[np.ndarray, np.ndarray]], samples: pd.DataFrame) -> None:
-    """Write ``arrays``, (images uint8 [N, 28, 28], labels uint8 [N]) by split, and ``samples`` to a new ``folder``.
-
-    Each split has the rows of its employees' digits beside them, so that training need not open the table, which has
-    the test set's too.
-    """
+    """Write ``arrays``, (images uint8 [N, 28, 28], labels uint8 [N]) by split, and ``samples`` to a new ``folder``."""
     table = samples[list(COLUMNS)].astype(COLUMNS)
     with replacing(folder) as new:
         for split, (images, labels) in arrays.items():
             (new / split).mkdir()
             np.save(new / split / "images.npy", images, allow_pickle=False)
             np.save(new / split / "labels.npy", labels, allow_pickle=False)
-            by_employees = (table["split"] == split) & (table["population"] == "employees").fillna(False)
-            np.save(new / split / "employees.npy", np.sort(table["row"][by_employees]), allow_pickle=False)
         table.to_parquet(new / "samples.parquet", index=False)
 
 
@@ -60,15 +54,6 @@ def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
             f"{where / 'labels.npy'} holds {labels.dtype} {labels.shape}, not uint8 ({len(images)},). {REMEDY}"
         )
     return images, labels
-
-
-def load_employees(folder: Path, split: str) -> np.ndarray:
-    """Return the rows, int32 [M], of a split's images that employees wrote; none where the source does not say.
-
-    Raises:
-        DataError: the file is missing or damaged.
-    """
-    return _read(folder / split / "employees.npy")
 
 
 def _read(file: Path) -> np.ndarray:

@@ -17,35 +17,37 @@ from pipeline.params import Augment, ConvNet, Network, Perceptron
 VALIDATION_BATCH = 1000
 NO_DIGIT = -1
 """The label of an outlier."""
-NONE = np.arange(0)
 POLISH_WARP, POLISH_DEGRADED = 0.5, 0.35
 """The size of the last epochs' warps and the share that they degrade, each as a share of that of the others."""
 
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Images, labels and the digits' rows."""
 
-class ShuffledBatches(Sampler[Tensor]):
+
+class HardFirst(Sampler[Tensor]):
     """Index batches of one epoch, shuffled; each of ``world`` processes draws its share of every batch.
 
-    The last batch is dropped if it is short, since batch norm wants batches of one size.
+    An epoch shows the images that were hardest when they were last shown, and a share of the others, drawn anew: most
+    of MNIST is soon read without effort, and teaches nothing more (Jiang et al. 2019, Accelerating deep learning by
+    focusing on the biggest losers, arXiv 1910.00762). The last batch is dropped if it is short, since batch norm wants
+    batches of one size.
 
     Args:
-        spared: share of the images at ``dispensable``, int [M], that an epoch leaves out, others each time.
+        difficulty: float [N], of each training image, infinite before it was shown; whoever trains keeps it up to date.
+        hardest: the share of the images that every epoch shows.
+        others: the share of the others that it shows.
     """
 
     def __init__(
-        self,
-        count: int,
-        batch_size: int,
-        seed: int,
-        rank: int,
-        world: int,
-        spared: float = 0.0,
-        dispensable: np.ndarray = NONE,
+        self, difficulty: Tensor, batch_size: int, seed: int, rank: int, world: int, hardest: float, others: float
     ) -> None:
-        self.shown = count - int(spared * len(dispensable))
-        if self.shown < batch_size:
-            raise ValueError(f"{self.shown} training images do not fill a batch of {batch_size}; lower batch_size")
-        self.count, self.batch_size, self.seed, self.rank, self.world = count, batch_size, seed, rank, world
-        self.dispensable = torch.from_numpy(dispensable)
+        self.hard = int(hardest * len(difficulty))
+        self.easy = int(others * (len(difficulty) - self.hard))
+        if self.hard + self.easy < batch_size:
+            raise ValueError(
+                f"{self.hard + self.easy} training images do not fill a batch of {batch_size}; lower batch_size"
+            )
+        self.difficulty, self.batch_size, self.seed, self.rank, self.world = difficulty, batch_size, seed, rank, world
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -53,22 +55,26 @@ class ShuffledBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.shown // self.batch_size
+        return (self.hard + self.easy) // self.batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(mix(self.seed, self.epoch))
-        order = torch.randperm(self.count, generator=generator)
-        chosen = torch.randperm(len(self.dispensable), generator=generator)[: self.count - self.shown]
-        order = order[~torch.isin(order, self.dispensable[chosen])]
-        for batch in order.split(self.batch_size)[: len(self)]:
+
+        def shuffled(rows: Tensor) -> Tensor:
+            return rows[torch.randperm(len(rows), generator=generator)]
+
+        order = shuffled(torch.arange(len(self.difficulty)))
+        order = order[self.difficulty[order].argsort(descending=True, stable=True)]
+        shown = shuffled(torch.cat([order[: self.hard], shuffled(order[self.hard :])[: self.easy]]))
+        for batch in shown.split(self.batch_size)[: len(self)]:
             yield batch[self.rank :: self.world]
 
 
 class TensorBatches(TensorDataset):
-    """A data set that is asked for a whole batch of indices at once."""
+    """A data set that is asked for a whole batch of indices at once, and gives them back with it."""
 
     def __getitem__(self, indices: Tensor) -> tuple[Tensor, ...]:
-        return tuple(tensor[indices] for tensor in self.tensors)
+        return *(tensor[indices] for tensor in self.tensors), indices
 
 
 class Digits(LightningDataModule):
@@ -77,7 +83,9 @@ class Digits(LightningDataModule):
     Args:
         train, val: images uint8 [N, 28, 28] and labels uint8 [N].
         config: of the network that they are for, which says how its batches are made.
-        dispensable: rows of training images, int [M], of which the ConvNet's epochs may leave out a share.
+
+    Batches are normalised images, float [B, 1, 28, 28], labels, int64 [B], and the rows, int64 [R], of the digits among
+    them, which come first; the others are outliers.
     """
 
     def __init__(
@@ -86,25 +94,36 @@ class Digits(LightningDataModule):
         val: tuple[np.ndarray, np.ndarray],
         config: Network,
         seed: int,
-        dispensable: np.ndarray = NONE,
     ) -> None:
         super().__init__()
         self.train, self.val = (
             TensorBatches(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
             for images, labels in (train, val)
         )
-        self.config, self.seed, self.dispensable = config, seed, dispensable
+        self.config, self.seed = config, seed
+        self.difficulty = torch.full((len(self.train),), torch.inf)
+
+    def note(self, losses: Tensor) -> None:
+        """Take in the losses of an epoch, float [N], 0 where an image was not shown: the mean with what was known."""
+        known = torch.where(self.difficulty.isinf(), losses, (self.difficulty + losses) / 2)
+        self.difficulty.copy_(torch.where(losses > 0, known, self.difficulty))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"difficulty": self.difficulty}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        self.difficulty.copy_(state_dict["difficulty"])
 
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
-        sampler = ShuffledBatches(
-            len(self.train),
+        shares = (self.config.hardest, self.config.others) if isinstance(self.config, ConvNet) else (0.0, 1.0)
+        sampler = HardFirst(
+            self.difficulty,
             self.config.batch_size,
             self.seed,
             self.trainer.global_rank,
             self.trainer.world_size,
-            self.config.spared if isinstance(self.config, ConvNet) else 0.0,
-            self.dispensable,
+            *shares,
         )
         # A loader draws a number as it starts: from the global generator, that would move dropout.
         return DataLoader(self.train, sampler=sampler, batch_size=None, generator=torch.Generator())
@@ -112,10 +131,10 @@ class Digits(LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.val, sampler=torch.arange(len(self.val)).split(VALIDATION_BATCH), batch_size=None)
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Scale a batch, prepare it if it is for training, and normalise it, on the device that it is on."""
         assert self.trainer is not None
-        images, labels = batch
+        images, labels, rows = batch
         scaled = images.float() / 255
         if self.trainer.training:
             generator = torch.Generator(images.device).manual_seed(
@@ -123,7 +142,7 @@ class Digits(LightningDataModule):
             )
             recipe = at(self.config, self.trainer.current_epoch)
             scaled, labels = prepare(scaled, labels, recipe, generator)
-        return normalise(scaled), labels
+        return normalise(scaled), labels, rows
 
 
 def at(config: Network, epoch: int) -> Network:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from pipeline.models.batches import NO_DIGIT, mix
+from pipeline.models.batches import NO_DIGIT, Batch, Digits, mix
 from pipeline.models.networks import DIGITS, build
 from pipeline.models.outliers import sharpened
 from pipeline.params import Network, Perceptron
@@ -22,8 +22,14 @@ TIE = 1e-3
 """What a unit of validation loss counts beside accuracy: enough to decide between checkpoints equally accurate."""
 
 
+SMALLEST = 1e-12
+"""A loss that is no larger is told as this: 0 is that of an image that was not shown."""
+
+
 class Classifier(LightningModule):
-    """Trains one network. Steps take normalised images, float [N, 1, 28, 28], and labels, int64 [N], NO_DIGIT too."""
+    """Trains one network on `Digits`' batches, and tells them how large the loss of each image was."""
+
+    losses: Tensor
 
     def __init__(self, config: Network, seed: int) -> None:
         super().__init__()
@@ -37,18 +43,29 @@ class Classifier(LightningModule):
     def on_train_epoch_start(self) -> None:
         """Tie dropout to the epoch, so that a training resumed here draws what an unbroken one would have drawn."""
         torch.manual_seed(mix(self.seed, self.current_epoch, self.global_rank))
+        self.losses = torch.zeros(len(self.digits.train), device=self.device)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        images, labels = batch
+    def on_train_epoch_end(self) -> None:
+        self.digits.note(self.trainer.strategy.reduce(self.losses, reduce_op="sum").cpu())
+
+    @property
+    def digits(self) -> Digits:
+        """What is trained on."""
+        return self.trainer.datamodule  # type: ignore[attr-defined]
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        images, labels, rows = batch
         harden(self.network, images, labels)
-        loss = objective(self.config, self(images), labels)
+        each = losses(self.config, self(images), labels)
+        self.losses[rows] = each[: len(rows)].detach().clamp(min=SMALLEST)
+        loss = each.sum() / len(rows)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels))
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        images, labels = batch
+    def validation_step(self, batch: Batch, _: int) -> None:
+        images, labels = batch[:2]
         logits = self(images)
-        loss = objective(self.config, logits, labels)
+        loss = losses(self.config, logits, labels).mean()
         accuracy = (logits.argmax(1) == labels).float().mean()
         measures = {"val_loss": loss, "val_accuracy": accuracy, "val_merit": accuracy - TIE * loss}
         self.log_dict(measures, sync_dist=True, batch_size=len(labels))
@@ -70,14 +87,13 @@ def harden(network: nn.Module, images: Tensor, labels: Tensor) -> None:
         images[rows] = sharpened(network, images[rows])
 
 
-def objective(config: Network, logits: Tensor, labels: Tensor) -> Tensor:
-    """What training minimises: the textbook's squared error of sigmoids for the perceptron, else cross-entropy.
+def losses(config: Network, logits: Tensor, labels: Tensor) -> Tensor:
+    """Each image's loss, float [N]: the textbook's squared error of sigmoids for the perceptron, else cross-entropy.
 
-    An outlier's target is every digit alike.
+    An outlier's target is every digit alike. Training minimises their sum, divided by the number of digits.
     """
     if isinstance(config, Perceptron):
-        return F.mse_loss(logits.sigmoid(), F.one_hot(labels, DIGITS).float(), reduction="sum") / len(labels)
-    digits = (labels != NO_DIGIT).sum()
-    loss = F.cross_entropy(logits, labels, ignore_index=NO_DIGIT, reduction="sum")
-    spread = -(logits.log_softmax(1).mean(1) * (labels == NO_DIGIT)).sum()
-    return (loss + OUTLIER_WEIGHT * spread) / digits
+        return F.mse_loss(logits.sigmoid(), F.one_hot(labels, DIGITS).float(), reduction="none").sum(1)
+    spread = -logits.log_softmax(1).mean(1)
+    digits = F.cross_entropy(logits, labels, ignore_index=NO_DIGIT, reduction="none")
+    return torch.where(labels == NO_DIGIT, OUTLIER_WEIGHT * spread, digits)

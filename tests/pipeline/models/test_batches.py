@@ -1,21 +1,26 @@
 """The batches: shuffled anew each epoch, repeatable, shared out among processes; what training makes of them."""
 
+import math
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from pipeline.models.batches import NO_DIGIT, POLISH_DEGRADED, ShuffledBatches, TensorBatches, at, prepare
+from pipeline.models.batches import NO_DIGIT, POLISH_DEGRADED, Digits, HardFirst, TensorBatches, at, prepare
 from pipeline.params import load
 from tests.pipeline.models.strokes import digits
 
 
 def epoch(number: int, rank: int = 0, world: int = 1, seed: int = 0) -> list[list[int]]:
-    sampler = ShuffledBatches(100, 10, seed, rank, world)
+    sampler = HardFirst(torch.arange(100.0), 10, seed, rank, world, hardest=0.0, others=1.0)
     sampler.set_epoch(number)
     return [batch.tolist() for batch in sampler]
+
+
+def shown(sampler: HardFirst, number: int) -> set[int]:
+    sampler.set_epoch(number)
+    return set(chain.from_iterable(batch.tolist() for batch in sampler))
 
 
 def test_an_epoch_shows_each_image_once():
@@ -33,28 +38,52 @@ def test_processes_share_each_batch():
     assert [sorted(a + b) for a, b in zip(first, second, strict=True)] == [sorted(batch) for batch in whole]
 
 
-def test_an_epoch_spares_a_share_of_the_dispensable_images_others_each_time():
-    dispensable = np.arange(10, 50)
-    sampler = ShuffledBatches(100, 10, 0, 0, 1, spared=0.25, dispensable=dispensable)
-    left_out = []
-    for number in range(2):
-        sampler.set_epoch(number)
-        left_out.append(set(range(100)) - set(chain.from_iterable(batch.tolist() for batch in sampler)))
-    assert len(sampler) == 9
-    assert [len(rows) for rows in left_out] == [10, 10]
-    assert left_out[0] != left_out[1]
-    assert left_out[0] | left_out[1] <= set(dispensable.tolist())
+def test_an_epoch_shows_the_hardest_images_and_a_share_of_the_others_drawn_anew():
+    sampler = HardFirst(torch.arange(100.0), 10, 0, 0, 1, hardest=0.2, others=0.5)
+    epochs = [shown(sampler, number) for number in range(2)]
+    assert len(sampler) == 6
+    for rows in epochs:
+        assert len(rows) == 60
+        assert rows >= set(range(80, 100))
+    assert epochs[0] != epochs[1]
+
+
+def test_an_epoch_follows_what_has_become_of_the_difficulties():
+    difficulty = torch.arange(100.0)
+    sampler = HardFirst(difficulty, 10, 0, 0, 1, hardest=0.2, others=0.0)
+    assert shown(sampler, 0) == set(range(80, 100))
+    difficulty.copy_(-difficulty)
+    assert shown(sampler, 1) == set(range(20))
+
+
+def test_what_was_never_shown_comes_first_and_in_no_order():
+    sampler = HardFirst(torch.full((100,), torch.inf), 10, 0, 0, 1, hardest=0.5, others=0.0)
+    first = shown(sampler, 0)
+    assert len(first) == 50
+    assert first != set(range(50))
+    sampler.difficulty[list(first)] = 1e9
+    assert shown(sampler, 1) == set(range(100)) - first
+
+
+def test_an_images_difficulty_is_the_mean_of_its_last_loss_and_what_it_was_before():
+    pixels, labels = (array.numpy() for array in (torch.zeros(4, 28, 28, dtype=torch.uint8), torch.zeros(4).byte()))
+    data = Digits((pixels, labels), (pixels, labels), load("networks.fast"), 0)
+    data.note(torch.tensor([1.0, 3.0, 0.0, 0.0]))
+    assert data.difficulty.tolist() == [1, 3, math.inf, math.inf]
+    data.note(torch.tensor([2.0, 0.0, 4.0, 0.0]))
+    assert data.difficulty.tolist() == [1.5, 3, 4, math.inf]
 
 
 def test_too_few_images_for_a_batch_are_refused():
     with pytest.raises(ValueError, match="9 training images do not fill a batch of 10; lower batch_size"):
-        ShuffledBatches(9, 10, 0, 0, 1)
+        HardFirst(torch.zeros(9), 10, 0, 0, 1, hardest=0.0, others=1.0)
 
 
 def test_a_batch_is_cut_at_once():
-    images, labels = TensorBatches(torch.arange(5) * 2, torch.arange(5))[torch.tensor([3, 1])]
+    images, labels, rows = TensorBatches(torch.arange(5) * 2, torch.arange(5) * 3)[torch.tensor([3, 1])]
     assert images.tolist() == [6, 2]
-    assert labels.tolist() == [3, 1]
+    assert labels.tolist() == [9, 3]
+    assert rows.tolist() == [3, 1]
 
 
 def prepared(**dials: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -94,6 +94,19 @@ def test_a_training_cut_off_in_mid_epoch_ends_as_if_it_had_not_been(name, tmp_pa
     assert curve == resumed_curve
 
 
+@pytest.mark.parametrize("name", ["mlp", "convnet"])
+def test_it_notes_how_hard_each_image_is(name, tmp_path):
+    """Images whose labels are wrong are hard."""
+    data = digits(config(name))
+    labels = data.train.tensors[1]
+    labels[:20] = (labels[:20] + 5) % 10
+    fit(config(name), data, DIALS, 0, tmp_path)
+    assert (data.difficulty > 0).all()
+    assert data.difficulty.isfinite().float().mean() > 0.9
+    wrong, right = (part[part.isfinite()].mean() for part in data.difficulty.tensor_split([20]))
+    assert wrong > 1.1 * right
+
+
 def test_a_finished_training_is_not_done_again(tmp_path):
     first, curve = train("mlp", tmp_path)
     again, same_curve = train("mlp", tmp_path, callbacks=[PowerCut()])
@@ -148,10 +161,12 @@ import json, sys
 from pathlib import Path
 from tests.pipeline.models.test_fit import DIALS, train, fit, config, digits
 dials = DIALS.model_copy(update=json.loads(sys.argv[2]))
-result = fit(config("perceptron"), digits(config("perceptron")), dials, 0, Path(sys.argv[1]) / "checkpoints")
+data = digits(config("perceptron"))
+result = fit(config("perceptron"), data, dials, 0, Path(sys.argv[1]) / "checkpoints")
 if result is not None:
     import torch
-    torch.save(result[0].state_dict(), Path(sys.argv[1]) / "weights.pt")
+    state = {**result[0].state_dict(), "difficulty": data.difficulty}
+    torch.save(state, Path(sys.argv[1]) / "weights.pt")
     (Path(sys.argv[1]) / "curve.json").write_text(json.dumps(result[1]))
 """
 
