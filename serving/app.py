@@ -25,7 +25,6 @@ from serving.metrics import Metrics
 from serving.recogniser import SIDE, Predictions
 from serving.together import Pixels, Together
 
-SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both is cheaper to decode at once
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
 PUBLISHED_EVERY_S = 0.5
@@ -111,7 +110,7 @@ async def model_info(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """POST /predict: one image file, as the raw body or as the multipart field `image`."""
     data = await _image_bytes(request)
-    if is_small(data):
+    if images.is_small(data):
         pixels = images.decode(data)
     else:
         pixels = await request.app.state.decoders.run(images.decode, data)
@@ -173,13 +172,6 @@ async def _image_bytes(request: Request) -> bytes:
     if kind in ("", "application/octet-stream") or kind.startswith("image/"):
         return await request.body()
     raise ApiError(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
-
-
-def is_small(data: bytes) -> bool:
-    """Whether it is a PNG that takes less time to decode than to hand to a thread."""
-    if len(data) > SMALL_BYTES or not data.startswith(images.PNG + b"\0\0\0\rIHDR"):
-        return False
-    return max(int.from_bytes(data[place : place + 4], "big") for place in (16, 20)) <= SMALL_SIDE
 
 
 def _from_bytes(body: bytes) -> NDArray[np.uint8]:

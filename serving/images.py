@@ -21,6 +21,7 @@ from serving.recogniser import BLANK_CONTRAST, SIDE
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 PNG = b"\x89PNG\r\n\x1a\n"
 MAGIC = (PNG, b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both takes less time to decode than to hand to a thread
 MAX_IMAGE_PIXELS = 25_000_000
 WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
 STRIP_PIXELS = 250_000  # of which so many are in memory beside the file's own
@@ -42,6 +43,13 @@ DARK = 5.0  # how much more contrast dark ink must have than bright on such a gr
 SPECKS = 2  # lone bright pixels that a picture may have before they count as noise
 GRID = 40  # the ground is estimated on a picture of at most this many pixels a side
 SOLID = 128  # alpha from which a pixel shows its own colour
+
+
+def is_small(data: bytes) -> bool:
+    """Whether it is a PNG that may as well be decoded at once."""
+    if len(data) > SMALL_BYTES or not data.startswith(PNG + b"\0\0\0\rIHDR"):
+        return False
+    return max(int.from_bytes(data[place : place + 4], "big") for place in (16, 20)) <= SMALL_SIDE
 
 
 def decode(data: bytes) -> NDArray[np.float32]:

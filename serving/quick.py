@@ -1,5 +1,6 @@
 """Answers as JSON, quickly: past pydantic, which costs ten times as much."""
 
+import functools
 import json
 from typing import get_args
 
@@ -19,7 +20,7 @@ SETS = [  # the JSON of each set of digits: bit d of the index stands for the di
 
 def answers(predictions: Predictions, recogniser: Recogniser) -> list[str]:
     """The JSON of each of `schema.answers`."""
-    model = ModelRef(name=recogniser.name, version=recogniser.version).model_dump_json()
+    model = _model(recogniser.name, recogniser.version)
     probabilities = predictions.probabilities.astype(np.float64).round(DECIMALS)
     rows = NUMBERS.dump_json(probabilities.tolist())[2:-2].decode().split("],[")
     columns = (
@@ -34,3 +35,8 @@ def answers(predictions: Predictions, recogniser: Recogniser) -> list[str]:
         f'"reason":{REASONS[reason]},"model":{model}}}'
         for row, digit, confidence, members, reason in zip(rows, *(column.tolist() for column in columns), strict=True)
     ]
+
+
+@functools.lru_cache(maxsize=1)
+def _model(name: str, version: str) -> str:
+    return ModelRef(name=name, version=version).model_dump_json()

@@ -10,8 +10,8 @@ import random
 import re
 
 from serving import log
-from serving.app import is_small
 from serving.errors import ApiError
+from serving.images import is_small
 from serving.limits import Line
 from serving.metrics import Metrics
 from serving.reply import rendered

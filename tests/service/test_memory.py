@@ -10,9 +10,9 @@ import pytest
 from benchmarks import load
 from benchmarks import memory as bench
 from benchmarks.pictures import encode
+from tests.service.flood import insist
 from tests.service.server import serving, wait_until, watched_memory
 from tests.service.test_contract import error_of
-from tests.service.test_overload import insist
 
 KEPT = 20  # megabytes that may stay, of which most is the allocator's
 OCTETS = {"Content-Type": "application/octet-stream"}

@@ -1,22 +1,20 @@
 """What the service does when it is asked for more than it can do."""
 
-import asyncio
 import io
 import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
 import pytest
-import uvloop
 from PIL import Image
 
-from benchmarks import load, soak
+from benchmarks import load
 from benchmarks.pictures import encode
 from serving.connection import HEADERS_DEADLINE_S
 from serving.guard import ANSWER_DEADLINE_S
+from tests.service.flood import insist
 from tests.service.server import wait_until, watched_memory
 from tests.toy_model import image
 
@@ -69,24 +67,6 @@ def test_it_says_that_it_is_not_ready_while_it_turns_pictures_away(server):
         finally:
             done.set()
     wait_until(server.is_ready, 5)
-
-
-def insist(url, message, seconds):
-    """How often 40 clients who never pause are given each status."""
-    statuses: Counter[int] = Counter()
-
-    async def work():
-        client = soak.Client(url)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            status, _ = await client.ask(message)
-            statuses[status] += 1
-
-    async def run():
-        await asyncio.gather(*(work() for _ in range(40)))
-
-    uvloop.run(run())
-    return statuses
 
 
 def test_large_bodies_without_pause_leave_time_for_some_of_them_and_for_small_requests(server):
