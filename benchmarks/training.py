@@ -65,7 +65,7 @@ def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels
     for step in range(WARMUP + STEPS):
         if step == WARMUP:
             started = time.perf_counter()
-        batch, answers = prepare(pixels[order[step]].float() / 255, targets[order[step]], config, generator)
+        batch, answers, _ = prepare(pixels[order[step]].float() / 255, targets[order[step]], config, generator)
         seen = normalise(batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision.startswith("bf16")):
             harden(model, seen, answers)

@@ -21,7 +21,7 @@ POLISH_WARP, POLISH_DEGRADED = 0.5, 0.35
 """The size of the last epochs' warps and the share that they degrade, each as a share of that of the others."""
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Images, labels and the digits' rows."""
+"""Images, labels and rows."""
 
 
 class HardFirst(Sampler[Tensor]):
@@ -84,8 +84,8 @@ class Digits(LightningDataModule):
         train, val: images uint8 [N, 28, 28] and labels uint8 [N].
         config: of the network that they are for, which says how its batches are made.
 
-    Batches are normalised images, float [B, 1, 28, 28], labels, int64 [B], and the rows, int64 [R], of the digits among
-    them, which come first; the others are outliers.
+    Batches are normalised images, float [B, 1, 28, 28], labels, int64 [B], and the rows, int64 [R], of the digits that
+    come first and are not degraded: what is hard about the others is not their own.
     """
 
     def __init__(
@@ -141,7 +141,8 @@ class Digits(LightningDataModule):
                 mix(self.seed, self.trainer.global_step, self.trainer.global_rank)
             )
             recipe = at(self.config, self.trainer.current_epoch)
-            scaled, labels = prepare(scaled, labels, recipe, generator)
+            scaled, labels, count = prepare(scaled, labels, recipe, generator)
+            rows = rows[:count]
         return normalise(scaled), labels, rows
 
 
@@ -157,7 +158,7 @@ def at(config: Network, epoch: int) -> Network:
     return config.model_copy(update={"degraded": config.degraded * POLISH_DEGRADED, "augment": milder})
 
 
-def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
     """Make a training batch as ``config`` says: warp the digits, degrade a share of them, add outliers.
 
     Args:
@@ -165,16 +166,20 @@ def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Ge
         labels: int64 [N].
 
     Returns:
-        float [N + M, 1, 28, 28] in 0 to 1, and int64 [N + M]: the last M, the outliers, have the label NO_DIGIT.
+        float [N + M, 1, 28, 28] in 0 to 1; int64 [N + M], of which the last M, the outliers', are NO_DIGIT; and how many
+        digits come first that are not degraded.
     """
+    count = len(images)
     if isinstance(config, Perceptron) or config.augment is None:
-        return images, labels
+        return images, labels, count
     images = augment(images, config.augment, generator)
     if not isinstance(config, ConvNet):
-        return images, labels
-    extra = outliers(images, int(len(images) * config.outliers), generator)
+        return images, labels, count
+    extra = outliers(images, int(count * config.outliers), generator)
     unlabelled = labels.new_full((len(extra),), NO_DIGIT)
-    return torch.cat([degrade(images, config.degraded, generator), extra]), torch.cat([labels, unlabelled])
+    degraded = int(count * config.degraded)
+    images = degrade(images, degraded, generator)
+    return torch.cat([images, extra]), torch.cat([labels, unlabelled]), count - degraded
 
 
 def normalise(images: Tensor) -> Tensor:

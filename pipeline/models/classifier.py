@@ -58,7 +58,7 @@ class Classifier(LightningModule):
         harden(self.network, images, labels)
         each = losses(self.config, self(images), labels)
         self.losses[rows] = each[: len(rows)].detach().clamp(min=SMALLEST)
-        loss = each.sum() / len(rows)
+        loss = each.sum() / (labels != NO_DIGIT).sum()
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels))
         return loss
 

@@ -18,17 +18,17 @@ KERNEL = 9
 CROSS = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]).view(1, 1, 3, 3)
 
 
-def degrade(images: Tensor, share: float, generator: Generator) -> Tensor:
-    """Degrade the first ``share`` of the batch, a run of images for each of a few families; leave the others alone.
+def degrade(images: Tensor, count: int, generator: Generator) -> Tensor:
+    """Degrade the last ``count`` images of the batch, a run for each of a few families; leave the others alone.
 
     Returns:
         float [N, 1, H, W] in 0 to 1.
     """
-    count = int(len(images) * share)
-    runs = images[:count].tensor_split(TOGETHER)
+    untouched, last = images.split([len(images) - count, count])
+    runs = last.tensor_split(TOGETHER)
     chosen = torch.randperm(len(PRACTICE), generator=generator)[:TOGETHER].tolist()
     degraded = [PRACTICE[family](run, generator) for family, run in zip(chosen, runs, strict=True) if len(run)]
-    return torch.cat([*degraded, images[count:]]).clamp(0, 1)
+    return torch.cat([untouched, *degraded]).clamp(0, 1)
 
 
 def uniform(images: Tensor, low: float, high: float, generator: Generator) -> Tensor:

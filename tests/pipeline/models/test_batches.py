@@ -86,22 +86,23 @@ def test_a_batch_is_cut_at_once():
     assert rows.tolist() == [3, 1]
 
 
-def prepared(**dials: float) -> tuple[torch.Tensor, torch.Tensor]:
+def prepared(**dials: float) -> tuple[torch.Tensor, torch.Tensor, int]:
     config = load("networks.convnet").model_copy(update=dials)
     return prepare(digits(50), torch.arange(50) % 10, config, torch.Generator().manual_seed(0))
 
 
 def test_outliers_follow_the_digits_of_a_batch_and_say_so():
-    images, labels = prepared(outliers=0.1)
+    images, labels, _ = prepared(outliers=0.1)
     assert images.shape == (55, 1, 28, 28)
     assert labels.tolist() == [*(number % 10 for number in range(50)), *[NO_DIGIT] * 5]
 
 
 def test_degraded_digits_keep_their_labels():
-    clean, _ = prepared(degraded=0.0, outliers=0.0)
-    images, labels = prepared(degraded=0.4, outliers=0.0)
-    assert torch.equal(images[20:], clean[20:])
-    assert not torch.equal(images[:20], clean[:20])
+    clean, _, all_of_them = prepared(degraded=0.0, outliers=0.0)
+    images, labels, untouched = prepared(degraded=0.4, outliers=0.0)
+    assert (all_of_them, untouched) == (50, 30)
+    assert torch.equal(images[:30], clean[:30])
+    assert not torch.equal(images[30:], clean[30:])
     assert labels.tolist() == [number % 10 for number in range(50)]
 
 
@@ -115,6 +116,7 @@ def test_the_last_epochs_degrade_few_and_warp_by_half():
 
 
 def test_without_augmentation_a_batch_stays_as_it_is():
-    images, labels = prepare(digits(50), torch.arange(50), load("networks.fast"), torch.Generator())
+    images, labels, untouched = prepare(digits(50), torch.arange(50), load("networks.fast"), torch.Generator())
+    assert untouched == 50
     assert torch.equal(images, digits(50))
     assert labels.tolist() == list(range(50))
