@@ -166,8 +166,8 @@ def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Ge
         labels: int64 [N].
 
     Returns:
-        float [N + M, 1, 28, 28] in 0 to 1; int64 [N + M], of which the last M, the outliers', are NO_DIGIT; and how many
-        digits come first that are not degraded.
+        float [N + M, 1, 28, 28] in 0 to 1; int64 [N + M], of which the last M, those of outliers, are NO_DIGIT; how
+        many digits come first that are not degraded.
     """
     count = len(images)
     if isinstance(config, Perceptron) or config.augment is None:
