@@ -3,6 +3,7 @@
 import math
 from itertools import chain
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -104,6 +105,18 @@ def test_degraded_digits_keep_their_labels():
     assert torch.equal(images[:30], clean[:30])
     assert not torch.equal(images[30:], clean[30:])
     assert labels.tolist() == [number % 10 for number in range(50)]
+
+
+def test_a_training_batch_names_the_rows_of_the_digits_that_are_not_degraded():
+    config = load("networks.convnet").model_copy(update={"degraded": 0.4, "outliers": 0.1})
+    pixels, labels = (255 * digits(50)[:, 0]).byte().numpy(), (torch.arange(50) % 10).byte().numpy()
+    data = Digits((pixels, labels), (pixels, labels), config, 0)
+    data.trainer = Mock(training=True, current_epoch=0, global_step=0, global_rank=0)
+    shown = torch.randperm(50)
+    images, answers, rows = data.on_after_batch_transfer(data.train[shown], 0)
+    assert (len(images), len(answers)) == (55, 55)
+    assert torch.equal(rows, shown[:30])
+    assert torch.equal(answers[:30], torch.from_numpy(labels).long()[rows])
 
 
 def test_the_last_epochs_degrade_few_and_warp_by_half():
