@@ -113,7 +113,8 @@ def test_a_training_batch_names_the_rows_of_the_digits_that_are_not_degraded():
     data = Digits((pixels, labels), (pixels, labels), config, 0)
     data.trainer = Mock(training=True, current_epoch=0, global_step=0, global_rank=0)
     shown = torch.randperm(50)
-    images, answers, rows = data.on_after_batch_transfer(data.train[shown], 0)
+    batch: Any = data.train[shown]
+    images, answers, rows = data.on_after_batch_transfer(batch, 0)
     assert (len(images), len(answers)) == (55, 55)
     assert torch.equal(rows, shown[:30])
     assert torch.equal(answers[:30], torch.from_numpy(labels).long()[rows])
