@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipeline.audits import attacks
 from pipeline.audits.accuracy import exact_interval
-from pipeline.audits.section import Section, Subject
+from pipeline.audits.section import THREADS, Section, Subject
 from pipeline.models.networks import standardise
 from pipeline.plots import BLUE, GREY, RED
 from serving.recogniser import Predictions
@@ -52,7 +52,6 @@ CURVE = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3)
 TOLERANCE = 0.01
 """Share of images by which an attack may be the weaker one by the chance of its random start."""
 EXAMPLES = 8
-THREADS = 2  # attacks that run side by side: they take as long as all other parts of the audit and more
 
 LITERATURE = pd.DataFrame(
     [

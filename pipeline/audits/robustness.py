@@ -14,13 +14,12 @@ from pipeline.audits.canvas import SIDES, place
 from pipeline.audits.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.gates import Gate
 from pipeline.audits.morphology import PERTURBATIONS, perturb, strokes
-from pipeline.audits.section import Section, Subject
+from pipeline.audits.section import THREADS, Section, Subject
 from pipeline.plots import BLUE, GREY, RED, Tile, sheet
 
 CURVE_IMAGES = 2000
 MORPHOLOGY_IMAGES = 1000
 EXAMPLES = 10
-THREADS = 2  # while one makes pictures the other's network runs
 WANTED = 0.95  # a severity curve has broken where accuracy falls under this
 
 WHAT = {
