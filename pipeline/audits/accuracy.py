@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from scipy.special import betaincinv
 
 from pipeline import metrics, plots
+from pipeline.audits import wording
 from pipeline.audits.gates import Gate
 from pipeline.audits.paired import mcnemar
 from pipeline.audits.section import Section, Subject
@@ -91,7 +92,7 @@ def error(wrong: np.ndarray, threshold: float) -> Gate:
     count, total = int(wrong.sum()), len(wrong)
     low, high = interval = exact_interval(count, total)
     sentence = (
-        f"{count} of {total:,} test images are misread: {count / total:.2%}, 95 % interval {low:.2%} to {high:.2%}."
+        f"{count} of {total:,} test images are misread: {wording.percent(count / total)}, {wording.span(low, high)}."
     )
     return Gate("error", count / total, interval, "at most", threshold, sentence, ERROR_ANCHOR)
 
@@ -104,8 +105,8 @@ def digit_recall(labels: np.ndarray, wrong: np.ndarray, threshold: float) -> Gat
     right, total = int(totals[worst] - errors[worst]), int(totals[worst])
     low, high = interval = exact_interval(right, total)
     sentence = (
-        f"The digit read worst is {worst}: {right} of {total:,} are right, {recall[worst]:.2%}, "
-        f"95 % interval {low:.2%} to {high:.2%}."
+        f"The digit read worst is {worst}: {right} of {total:,} are right, {wording.percent(recall[worst])}, "
+        f"{wording.span(low, high)}."
     )
     return Gate("digit_recall", float(recall[worst]), interval, "at least", threshold, sentence, RECALL_ANCHOR)
 
@@ -176,8 +177,8 @@ def equal_digits(labels: np.ndarray, wrong: np.ndarray, draws: int, rng: np.rand
     p = permutation_p(float(excess(errors, totals)), excess(null, totals))
     verdict = "More than chance would give" if p < 0.05 else "No more than chance would give"
     return (
-        f"{verdict}: digit {shares.argmax()} is misread in {shares.max():.2%}, all digits together in "
-        f"{errors.sum() / totals.sum():.2%} (permutation test of the worst of ten digits, p = {p:.2g})."
+        f"{verdict}: digit {shares.argmax()} is misread in {wording.percent(shares.max())}, all digits together in "
+        f"{wording.percent(errors.sum() / totals.sum())} (permutation test of the worst of ten digits, p = {p:.2g})."
     )
 
 
@@ -235,9 +236,9 @@ def cannot_show(wrong: np.ndarray) -> str:
     """How far the error's interval reaches, and what follows."""
     low, high = exact_interval(int(wrong.sum()), len(wrong))
     return (
-        f"What this cannot show: {len(wrong):,} images place the true error between {low:.2%} and {high:.2%}. Networks "
-        f"whose errors differ by less than that cannot be ranked by them, only image by image against one another; and "
-        f"the figure holds for handwriting collected and prepared as this was."
+        f"What this cannot show: {len(wrong):,} images place the true error between {wording.percent(low)} and "
+        f"{wording.percent(high)}. Networks whose errors differ by less than that cannot be ranked by them, only image "
+        f"by image against one another; and the figure holds for handwriting collected and prepared as this was."
     )
 
 

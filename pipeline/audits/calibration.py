@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import metrics, plots
+from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval, exact_percent
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled
@@ -111,8 +112,8 @@ def coverage(answered: np.ndarray, threshold: float) -> Gate:
     count, total = int(answered.sum()), len(answered)
     low, high = interval = exact_interval(count, total)
     sentence = (
-        f"{count:,} of {total:,} test images are answered, {total - count} declined: coverage {count / total:.2%}, "
-        f"95 % interval {low:.2%} to {high:.2%}."
+        f"{count:,} of {total:,} test images are answered, {total - count} declined: coverage "
+        f"{wording.percent(count / total)}, {wording.span(low, high)}."
     )
     return Gate("coverage", count / total, interval, "at least", threshold, sentence, COVERAGE_ANCHOR)
 
@@ -125,7 +126,8 @@ def answered_error(answered: np.ndarray, wrong: np.ndarray, threshold: float) ->
         return Gate("answered_error", None, None, "at most", threshold, sentence, ANSWERED_ANCHOR)
     low, high = interval = exact_interval(errors, total)
     sentence = (
-        f"Of {total:,} answers given, {errors} are wrong: {errors / total:.3%}, 95 % interval {low:.3%} to {high:.3%}."
+        f"Of {total:,} answers given, {errors} are wrong: {wording.percent(errors / total, 3)}, "
+        f"{wording.span(low, high, 3)}."
     )
     return Gate("answered_error", errors / total, interval, "at most", threshold, sentence, ANSWERED_ANCHOR)
 
@@ -313,9 +315,9 @@ def detection(auroc: tuple[float, float, float] | None, wrong: np.ndarray) -> st
     if auroc is None:
         return "Whether confidence tells errors is not measurable: the answers are all right or all wrong."
     return (
-        f"Shown an error and a right answer, confidence tells which is which in {auroc[0]:.2%} of such pairs (AUROC), "
-        f"95 % interval {auroc[1]:.2%} to {auroc[2]:.2%} from {int(wrong.sum())} errors; the plain MLP of Hendrycks "
-        f"and Gimpel (2017) has 97.8 %."
+        f"Shown an error and a right answer, confidence tells which is which in {wording.percent(auroc[0])} of such "
+        f"pairs (AUROC), {wording.span(auroc[1], auroc[2])} from {int(wrong.sum())} errors; the plain MLP of "
+        f"Hendrycks and Gimpel (2017) has 97.8 %."
     )
 
 

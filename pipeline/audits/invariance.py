@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy import ndimage
 
+from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
@@ -105,7 +106,7 @@ def gate(name: str, kind: str, trials: Mapping[str, Trial], threshold: float, an
     low, high = interval = exact_interval(int(same.sum()), len(same))
     sentence = (
         f"Of {len(trials)} changes that {kind}, the one that matters most is: {worst}. Under it {same.sum():,} of "
-        f"{len(same):,} answers stay the same, {same.mean():.2%}, 95 % interval {low:.2%} to {high:.2%}."
+        f"{len(same):,} answers stay the same, {wording.percent(same.mean())}, {wording.span(low, high)}."
     )
     return Gate(name, float(same.mean()), interval, "at least", threshold, sentence, anchor)
 
@@ -359,7 +360,7 @@ def direction_finding(name: str, curve: np.ndarray, shares: np.ndarray) -> str:
         for start, end, step, low in zip(levels, levels[1:], steps, lows, strict=False)
         if low > 0
     ]
-    way = f"mean confidence goes from {curve[0].mean():.1%} to {curve[-1].mean():.1%}"
+    way = f"mean confidence goes from {wording.percent(curve[0].mean(), 1)} to {wording.percent(curve[-1].mean(), 1)}"
     if rises:
         return f"As expected of no recogniser, more {name} made it surer: {'; '.join(rises)} ({way} in all)."
     return f"More {name} never makes the recogniser surer beyond chance: {way}."

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import nn
 
-from pipeline.audits import not_digits
+from pipeline.audits import not_digits, wording
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled_error
@@ -110,7 +110,7 @@ def auroc_gate(subject: Subject, trials: dict[str, Trial], digits: np.ndarray) -
     low, high = interval = auroc_interval(subject, trials[name], digits)
     sentence = (
         f"Digits are hardest to tell from {name}: the recogniser doubts one of these more than a test digit in "
-        f"{trials[name].auroc:.2%} of all pairs, 95 % interval {low:.2%} to {high:.2%} over writers and pictures."
+        f"{wording.percent(trials[name].auroc)} of all pairs, {wording.span(low, high)} over writers and pictures."
     )
     return Gate("ood_auroc", trials[name].auroc, interval, "at least", subject.limits.ood_auroc, sentence, ANCHOR)
 
@@ -143,7 +143,7 @@ def confident_gates(subject: Subject, trials: dict[str, Trial]) -> list[Gate]:
         low, high = interval = exact_interval(count, total)
         sentence = (
             f"Of {total:,} pictures of {name}, {count} are answered with a confidence above {SURE}: "
-            f"{count / total:.1%}, 95 % interval {low:.1%} to {high:.1%}."
+            f"{wording.percent(count / total, 1)}, {wording.span(low, high, 1)}."
         )
         if name != LETTERS:
             sentence += " No other set but the letters has more."
@@ -176,10 +176,10 @@ def table(trials: dict[str, Trial], digits: np.ndarray) -> pd.DataFrame:
             "set": name,
             "pictures": len(trial.pictures),
             "AUROC": round(trial.auroc, 4),
-            "FPR95": f"{(trial.doubt <= common).mean():.1%}",
-            "declined": f"{trial.answers.abstained.mean():.1%}",
-            f"answered above {SURE}": f"{trial.confident.mean():.1%}",
-            "mean confidence": f"{trial.answers.confidence.mean():.2f}",
+            "FPR95, %": round(100 * float((trial.doubt <= common).mean()), 1),
+            "declined, %": round(100 * float(trial.answers.abstained.mean()), 1),
+            f"answered above {SURE}, %": round(100 * float(trial.confident.mean()), 1),
+            "mean confidence": round(float(trial.answers.confidence.mean()), 2),
         }
         for name, trial in trials.items()
     ]

@@ -35,7 +35,7 @@ def render(name: str, source: str, version: str, images: int, sections: Sequence
         source: what it learnt from; version: of the model's bytes; images: how many the test set holds.
     """
     cards = [card(gate, section) for section in sections for gate in section.gates]
-    return template("report.html").render(
+    page = template("report.html").render(
         name=name,
         source=source,
         version=version,
@@ -47,6 +47,7 @@ def render(name: str, source: str, version: str, images: int, sections: Sequence
         standings=wording.STANDINGS,
         sections=[view(section, cards) for section in sections],
     )
+    return wording.bound(page)
 
 
 def verdict(name: str, gates: Sequence[wording.Record]) -> str:

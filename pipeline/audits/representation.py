@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import plots
+from pipeline.audits import wording
 from pipeline.audits.section import Section
 from pipeline.audits.style import STYLES
 
@@ -196,8 +197,8 @@ def populations_sentence(samples: pd.DataFrame) -> str:
         part = samples[samples["split"] == split]
         students = part["population"] == "students"
         parts.append(
-            f"{name} {students.mean():.1%} by {part.loc[students, 'writer'].nunique()} students, the rest by "
-            f"{part.loc[~students, 'writer'].nunique()} employees"
+            f"{name} {wording.percent(students.mean(), 1)} by {part.loc[students, 'writer'].nunique()} students, "
+            f"the rest by {part.loc[~students, 'writer'].nunique()} employees"
         )
     return (
         f"Share of the images: {'; '.join(parts)}. An employee gave far more digits to the test set than a student, so "

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from scipy.stats import fisher_exact
 
 from pipeline import plots
+from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval, exact_percent, permutation_p
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Figures, Section, Subject
@@ -84,8 +85,8 @@ def broken_strokes(broken: np.ndarray, wrong: np.ndarray, threshold: float) -> G
         return Gate("broken_strokes", None, None, "at most", threshold, sentence, BROKEN_ANCHOR)
     low, high = interval = exact_interval(errors, images)
     sentence = (
-        f"{errors} of the {images:,} test images whose strokes are broken are misread: {errors / images:.2%}, "
-        f"95 % interval {low:.2%} to {high:.2%}."
+        f"{errors} of the {images:,} test images whose strokes are broken are misread: "
+        f"{wording.percent(errors / images)}, {wording.span(low, high)}."
     )
     return Gate("broken_strokes", errors / images, interval, "at most", threshold, sentence, BROKEN_ANCHOR)
 
@@ -99,8 +100,8 @@ def against_whole(broken: np.ndarray, wrong: np.ndarray) -> str:
     share, rest = errors / (errors + right), others / (others + others_right)
     ratio = f"{share / rest:.1f} times as often" if rest else "as against never"
     return (
-        f"A digit in more than one piece is misread in {share:.2%}, one in a single piece in {rest:.2%}: {ratio} "
-        f"(Fisher's exact test, p = {fisher_exact(np.array(counts)).pvalue:.2g})."
+        f"A digit in more than one piece is misread in {wording.percent(share)}, one in a single piece in "
+        f"{wording.percent(rest)}: {ratio} (Fisher's exact test, p = {fisher_exact(np.array(counts)).pvalue:.2g})."
     )
 
 
