@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -133,6 +134,20 @@ def test_the_page_asks_nobody_for_anything():
     assert sources
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert not re.findall(r"https?:|url\(|@import", re.sub(r"base64,[^\"]*", "", html))
+
+
+def test_a_wide_figure_is_scrolled_and_not_shrunk_on_a_phone():
+    figures: Figures = {"wide": Figure(figsize=(11, 2)), "narrow": Figure(figsize=(5, 2))}
+    html = page(replace(section(PASSED), figures=figures))
+    classes = {str(attributes["alt"]): attributes.get("class") for tag, attributes in Reader(html).tags if tag == "img"}
+    assert classes == {"wide": "wide", "narrow": None}
+    regions = [attributes["aria-label"] for _, attributes in Reader(html).tags if attributes.get("role") == "region"]
+    assert "wide" in regions
+
+
+@pytest.mark.parametrize(("value", "text"), [(3.385e-05, "0.00003385"), (-0.0, "0"), (0.5, "0.5"), (12345.6, "12,346")])
+def test_small_numbers_are_written_out_and_nothing_has_no_sign(value, text):
+    assert report.text(value) == text
 
 
 def test_figures_are_embedded_in_the_size_they_were_drawn():
