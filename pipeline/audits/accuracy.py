@@ -121,9 +121,8 @@ def three_errors(subject: Subject) -> pd.DataFrame:
     counts = {"official labels": (int(subject.wrong.sum()), len(subject.labels))}
     if subject.source == "mnist":
         rows = subject.samples["source_row"]
-        truth = rows.map(CORRECTED).fillna(pd.Series(subject.labels, index=rows.index)).to_numpy(int)
         kept = ~rows.isin([*CORRECTED, *UNDECIDED]).to_numpy()
-        counts["ten wrong labels corrected"] = (int((subject.predictions.digit != truth).sum()), len(truth))
+        counts["ten wrong labels corrected"] = (int((subject.predictions.digit != corrected(subject)).sum()), len(rows))
         counts["fifteen doubtful labels left out"] = (int(subject.wrong[kept].sum()), int(kept.sum()))
     return pd.DataFrame(
         {
@@ -133,6 +132,12 @@ def three_errors(subject: Subject) -> pd.DataFrame:
             "error, %": round(100 * errors / images, 3),
             "95 % interval": exact_percent(errors, images),
         }
+def corrected(subject: Subject) -> np.ndarray:
+    """The labels of MNIST's own test file, int [N], with those of `CORRECTED` in the place of the official ones."""
+    rows = subject.samples["source_row"]
+    return rows.map(CORRECTED).fillna(pd.Series(subject.labels, index=rows.index)).to_numpy(int)
+
+
         for name, (errors, images) in counts.items()
     )
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pipeline import metrics, plots
 from pipeline.audits import wording
-from pipeline.audits.accuracy import exact_interval, exact_percent
+from pipeline.audits.accuracy import CORRECTED, UNDECIDED, corrected, exact_interval, exact_percent
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled
 from pipeline.audits.section import Figures, Section, Subject
@@ -86,6 +86,7 @@ def measure(subject: Subject) -> Section:
             ),
         ],
         findings=[
+            *blamed_on_labels(subject),
             declined(answered, wrong),
             detection(auroc, wrong),
             overconfident(sure),
@@ -299,6 +300,22 @@ def sets_table(subject: Subject) -> pd.DataFrame:
         }
         for name, group in groups.items()
     )
+
+
+def blamed_on_labels(subject: Subject) -> list[str]:
+    """How many of the wrong answers given the official labels may be to blame for, where it is known which labels."""
+    given = subject.wrong & ~subject.predictions.abstained
+    if subject.source != "mnist" or not given.any():
+        return []
+    rows = subject.samples["source_row"]
+    mislabelled, doubtful = (given & rows.isin(known).to_numpy() for known in (CORRECTED, UNDECIDED))
+    agreeing = mislabelled & (subject.predictions.digit == corrected(subject))
+    return [
+        f"Wrong answers given: {given.sum()}, of which {mislabelled.sum()} on the ten test images whose official label "
+        f"is known to be wrong ({agreeing.sum()} of them name the digit that most people see there) and "
+        f"{doubtful.sum()} on the five whose label is doubtful (Northcutt et al., NeurIPS 2021). The gate counts them "
+        f"all, by the official labels."
+    ]
 
 
 def declined(answered: np.ndarray, wrong: np.ndarray) -> str:
