@@ -68,7 +68,7 @@ def main(network: str) -> None:
     subject, samples = load_subject(network, source, gates[source][network], draws, seed)
     weights = cache(lambda: load_network(MODELS / network))  # in a worker, since it gives torch threads of its own
     parts: Parts = {
-        "accuracy": lambda: accuracy.measure(subject, champion=None),
+        "accuracy": lambda: accuracy.measure(subject),
         "populations": lambda: population.measure(subject),
         "style": lambda: style.measure(subject),
         "corruptions": lambda: robustness.measure(subject),

@@ -53,6 +53,10 @@ TOLERANCE = 0.01
 """Share of images by which an attack may be the weaker one by the chance of its random start."""
 EXAMPLES = 8
 
+LEFT = (
+    "What each attack leaves: eps is the most that it changes a pixel, on a scale of 0 to 1; FGSM takes one step along "
+    "the gradient, PGD and APGD many, Square searches at random"
+)
 LITERATURE = pd.DataFrame(
     [
         ("plain ConvNet, not defended", 0.1, "FGSM", 0.802, "measured for this project, 1,000 images"),
@@ -177,9 +181,7 @@ def measure(subject: Subject, network: nn.Module, count: int) -> Section:
         question="How little must somebody who knows the network change a picture so that it is misread?",
         findings=[*answers(trial, clean, outcomes, standing), *verdicts(checks)],
         tables={
-            "What each attack leaves: eps is the most that it changes a pixel, on a scale of 0 to 1": accuracy_table(
-                [clean, *outcomes.values()], standing
-            ),
+            LEFT: accuracy_table([clean, *outcomes.values()], standing),
             "Signs by which an attack too weak to prove anything gives itself away": pd.DataFrame(
                 [(check.rule, check.seen, check.verdict) for check in checks], columns=["rule", "seen", "verdict"]
             ),
@@ -308,14 +310,14 @@ def probes(probe: Trial) -> list[Check]:
 
 
 def verdicts(checks: Sequence[Check]) -> list[str]:
-    """One sentence where all checks hold; else one for each that fails."""
+    """One sentence: that all checks hold, or which fail."""
     failed = [check for check in checks if not check.passed]
     if not failed:
         return [f"Passed: all {len(checks)} checks that the attacks are as strong as they should be."]
+    broken = "; ".join(f"“{check.rule}” ({check.seen})" for check in failed)
     return [
-        f"FAILED: {check.rule} ({check.seen}). The attacks do not show how weak the network is; do not trust the "
-        "shares above."
-        for check in failed
+        f"FAILED: {len(failed)} of {len(checks)} checks that the attacks are as strong as they should be. They do not "
+        f"show how weak the network is: do not trust the shares above. What should hold and does not: {broken}."
     ]
 
 

@@ -66,7 +66,7 @@ def measure(subject: Subject) -> Section:
         "Accuracy over confidence": draw_reliability(confidence, wrong, floor),
     }
     if (sure := wrong & (confidence > SURE)).any():
-        figures["Wrong answers given with a confidence above 0.99"] = plots.misclassified(
+        figures["Misread with a confidence above 0.99"] = plots.misclassified(
             subject.images[sure], labels[sure], predictions.digit[sure], confidence[sure]
         )
     sets = sets_table(subject)
@@ -351,9 +351,9 @@ def conformal(sets: pd.DataFrame) -> str:
     """How often the prediction sets hold the truth, over all and by population."""
     rows = [f"{row['images of']} {row['hold the truth, %']:.2f} %" for row in sets.to_dict("records")]
     return (
-        f"Prediction sets hold the true digit: {', '.join(rows)}; on average they name {sets['mean size'][0]:.2f} "
-        f"digits. What they promise (calibration.miscoverage in params.yaml) holds on average over images like those "
-        f"of validation, not for each population."
+        f"Prediction sets, the digits that an answer leaves possible, hold the true one: {', '.join(rows)}; on average "
+        f"they name {sets['mean size'][0]:.2f} digits. What they promise (calibration.miscoverage in params.yaml) "
+        f"holds on average over images like those of validation, not for each population."
     )
 
 
@@ -361,8 +361,8 @@ def cannot_show(wrong: np.ndarray, floor: Floor) -> str:
     """What clean test images say of calibration."""
     return (
         f"What this cannot show: with {int(wrong.sum())} errors, calibration errors under about {floor.bound:.4f} are "
-        f"noise, so a small ECE on clean images is no proof of calibration; it must also be judged on altered images "
-        f"and on what is no digit."
+        f"noise, so a small one (ECE) on clean images is no proof of calibration; it must also be judged on altered "
+        f"images and on what is no digit."
     )
 
 

@@ -86,7 +86,12 @@ def measure(subject: Subject) -> Section:
         "The gap in error, in percentage points": gaps_table(raw, standardised),
         "Errors over writers, against errors dealt out at random within the population": writers.round(4),
     }
-    section.figures = {"Populations and writers": draw(subject, raw, standardised, nulls)}
+    section.figures = {
+        "Populations and writers: the gap over images taken for independent, over writers drawn again, and between "
+        "digits of like style, with 95 % intervals; and how many writers have one error, two, or more": draw(
+            subject, raw, standardised, nulls
+        )
+    }
     return section
 
 

@@ -183,7 +183,8 @@ def splits_sentence(splits: pd.DataFrame) -> str:
     ]
     if not unlike:
         return (
-            f"Validation and test are written like training: no style's mean differs by {NOTABLE} standard deviations."
+            f"Validation and test are written like training: no style's mean differs by as much as {NOTABLE} standard "
+            f"deviations."
         )
     return (
         f"Not written like training, by {NOTABLE} standard deviations or more of a style's mean: {', '.join(unlike)}."
@@ -235,8 +236,8 @@ def unfamiliar_sentence(table: pd.DataFrame) -> str:
     students, employees = table["students"], table["employees"]
     most = int(np.maximum(students, employees).argmax())
     return (
-        f"Beyond the range of the central 99 % of the training images lie most test images in {table['style'][most]}: "
-        f"{students[most]:.1f} % of the students', {employees[most]:.1f} % of the employees'."
+        f"Test images are most often unlike those of training in {table['style'][most]}: {students[most]:.1f} % of the "
+        f"students' and {employees[most]:.1f} % of the employees' lie beyond the range of the central 99 % of training."
     )
 
 

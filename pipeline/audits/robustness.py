@@ -76,6 +76,9 @@ ANCHORS = {
 CNN, HOPFIELD = "plain CNN, published", "with Hopfield denoiser, published"
 
 
+SLIGHT_TO_STRONG = "From slight to strong: accuracy (blue) and share answered (grey) over five levels"
+
+
 @dataclass(frozen=True)
 class Trial:
     """What became of N pictures.
@@ -135,7 +138,7 @@ def measure(subject: Subject) -> Section:
             "The surest mistakes under each corruption: label → answer": gallery(
                 subject, trials, slice(len(examples), None)
             ),
-            "From slight to strong: accuracy (blue) and share answered (grey) over five levels": curve_figure(curves),
+            f"{SLIGHT_TO_STRONG}; dotted, {100 * WANTED:g} %": curve_figure(curves),
         },
     )
 
@@ -214,7 +217,7 @@ def worst_gate(scores: np.ndarray, draws: np.ndarray, subject: Subject) -> Gate:
         scores[:, worst],
         draws[:, worst],
         subject,
-        f"The corruption read worst is {name} ({WHAT[name]}): {{share}} right, {{interval}}.",
+        f"The corruption read worst is {named(name)} ({WHAT[name]}): {{share}} right, {{interval}}.",
     )
 
 
@@ -395,8 +398,13 @@ def findings(
     ]
 
 
+def named(corruption: str) -> str:
+    """A corruption as it is called in a sentence or a figure."""
+    return corruption.replace("_", " ")
+
+
 def listed(shares: pd.Series) -> str:
-    return ", ".join(f"{name} ({share:.1f} %)" for name, share in shares.items())
+    return ", ".join(f"{named(str(name))} ({share:.1f} %)" for name, share in shares.items())
 
 
 def population_finding(subject: Subject, table: pd.DataFrame) -> str:
@@ -408,7 +416,7 @@ def population_finding(subject: Subject, table: pd.DataFrame) -> str:
     gaps = table["students' errors minus employees', pp"]
     name = str(gaps.abs().idxmax())
     return (
-        f"The two populations differ most under {name}: students' errors minus employees' are {gaps[name]:+.1f} "
+        f"The two populations differ most under {named(name)}: students' errors minus employees' are {gaps[name]:+.1f} "
         f"percentage points, 95 % interval {table['its 95 % interval'][name]}."
     )
 
@@ -431,7 +439,7 @@ def bars(accuracy: np.ndarray, interval: np.ndarray, subject: Subject) -> Figure
         label = f"{name} {wording.percent(threshold, 0)}"
         axes.axvline(100 * threshold, color=RED, linestyle=line, linewidth=1, label=label)
     axes.set(xlim=(0, 100), xlabel="read right, %", ylim=(-0.6, len(names) - 0.4))
-    axes.set_yticks(places, [f"{name}: {WHAT[name]}" for name in names])
+    axes.set_yticks(places, [f"{named(name)}: {WHAT[name]}" for name in names])
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
 
@@ -450,7 +458,7 @@ def gallery(subject: Subject, trials: Mapping[str, Trial], which: slice) -> Figu
         ]
         for trial in trials.values()
     ]
-    return sheet(rows, names=list(trials))
+    return sheet(rows, names=[named(name) for name in trials])
 
 
 def curve_figure(curves: pd.DataFrame) -> Figure:

@@ -43,7 +43,7 @@ def measure(subject: Subject) -> Section:
     return Section(
         key="style",
         title="How it is written",
-        question="Are digits in an unusual hand - thin, thick, slanted, small, broken - read as well as the usual?",
+        question="Are digits in an unusual hand (thin, thick, slanted, small, broken) read as well as the usual?",
         gates=[broken_strokes(broken, wrong, subject.limits.broken_strokes)],
         findings=[
             against_whole(broken, wrong),
@@ -184,13 +184,14 @@ def style_sentence(row: Mapping[Hashable, Any]) -> str:
     """One row of `styles_table` in words."""
     verdict = "matters" if row["p, Holm"] < 0.05 else "shows no effect beyond chance"
     ends = [
-        f"{name} fifth {row[f'{name} fifth, error %']:.2f} %"
+        f"{row[f'{name} fifth, error %']:.2f} % of the {name} fifth"
         for name in ("lowest", "highest")
         if not np.isnan(row[f"{name} fifth, error %"])
     ]
     return (
-        f"{row['style'].capitalize()} {verdict}: misread are in the {', in the '.join([*ends, 'middle'])} "
-        f"{row['middle, error %']:.2f} % (p = {row['p, Holm']:.2g} after Holm's correction for five styles)."
+        f"{row['style'].capitalize()} {verdict}: misread are {', '.join(ends)}, "
+        f"{row['middle, error %']:.2f} % of the middle (p = {row['p, Holm']:.2g} after Holm's correction for five "
+        f"styles)."
     )
 
 
@@ -198,7 +199,7 @@ def draw(fifths: dict[str, np.ndarray], broken: np.ndarray, wrong: np.ndarray) -
     """Draw the error in each fifth of each style, and by pieces, with exact intervals."""
     figure = Figure(figsize=(11, 2.6), layout="constrained")
     panels = figure.subplots(1, len(fifths) + 1, sharey=True)
-    names = ["lowest", "", "middle", "", "highest"]
+    names = ["low", "", "middle", "", "high"]
     for axes, (style, fifth) in zip(panels, fifths.items(), strict=False):
         shares(axes, [wrong[fifth == part] for part in range(FIFTHS)])
         axes.set(title=style, xticks=range(FIFTHS), xticklabels=names)

@@ -172,7 +172,7 @@ def test_sure_errors_are_counted_and_shown(samples, rng):
     wrong = np.arange(len(samples)) < 20
     section = measure(subject(samples, wrong, confidence=confidence))
     assert any(finding.startswith("7 of 6,000 images") for finding in section.findings)
-    assert "Wrong answers given with a confidence above 0.99" in section.figures
+    assert "Misread with a confidence above 0.99" in section.figures
 
 
 def test_prediction_sets_are_told_for_each_population(samples):

@@ -41,7 +41,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_verdicts_are_those_of_the_sections(audited):
-    sections = (accuracy.measure(audited, None), population.measure(audited), style.measure(audited))
+    sections = (accuracy.measure(audited), population.measure(audited), style.measure(audited))
     expected = [gate for section in (*sections, calibration.measure(audited)) for gate in section.gates]
     found, wanted = (
         sorted((gate.name, gate.value, gate.limit, gate.threshold) for gate in gates)
