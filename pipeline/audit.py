@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ from pipeline.tracking.runs import publish_audit
 REPORTS = Path("reports/audit")
 WORKERS = 2  # parts that are measured side by side, a core each
 Parts = dict[str, Callable[[], Section]]
-at_hand: Parts = {}
-"""In a worker, the parts that it may be asked for."""
+inherited: Parts = {}
+"""In a worker, the parts that it has from the process that it was forked from: they cannot be sent to it."""
 COLOURS: dict[wording.Standing, str] = {
     "passed": "green",
     "close": "yellow",
@@ -65,20 +66,20 @@ def main(network: str) -> None:
     console = get_console()
 
     subject, samples = load_subject(network, source, gates[source][network], draws, seed)
-    folder = MODELS / network
+    weights = cache(lambda: load_network(MODELS / network))  # in a worker, since it gives torch threads of its own
     parts: Parts = {
-        "accuracy": lambda: accuracy.measure(subject, champion=None),
+        "accuracy": lambda: accuracy.measure(subject),
         "populations": lambda: population.measure(subject),
         "style": lambda: style.measure(subject),
         "corruptions": lambda: robustness.measure(subject),
         "invariance": lambda: invariance.measure(subject),
-        "not digits": lambda: ood.measure(subject, load_network(folder)),
+        "not digits": lambda: ood.measure(subject, weights()),
         "calibration": lambda: calibration.measure(subject),
         "representation": lambda: representation.measure(samples),
         "the audit itself": lambda: selftest.measure(subject),
     }
     if count := attacked[source]:
-        parts["attacks"] = lambda: adversarial.measure(subject, load_network(folder), count)
+        parts["attacks"] = lambda: adversarial.measure(subject, weights(), count)
 
     console.print(f"Auditing {network} on {len(subject.images):,} test images of {source}.")
     sections = measured(parts, console)
@@ -109,16 +110,16 @@ def measured(parts: Parts, console: Console) -> list[Section]:
 
 
 def prepare(parts: Parts) -> None:
-    """Make this process a worker: it has the parts at hand, one core, and no say on the console."""
+    """Make this process a worker: it inherits the parts, has one core, and no say on the console."""
     torch.set_num_threads(1)
     get_console().quiet = True
-    at_hand.update(parts)
+    inherited.update(parts)
 
 
 def run(name: str) -> tuple[Section, float]:
     """In a worker: one part, its figures drawn, and the seconds that it took."""
     started = time.perf_counter()
-    section = report.drawn(at_hand[name]())
+    section = report.drawn(inherited[name]())
     return section, time.perf_counter() - started
 
 
@@ -150,7 +151,7 @@ def write(folder: Path, subject: Subject, sections: Sequence[Section], gates: Se
     (folder / "index.html").write_text(page, encoding="utf-8")
     values = {gate["name"]: gate["value"] for gate in gates if gate["measurable"]}
     found = {"network": subject.name, "source": subject.source, "values": values, "gates": gates}
-    (folder / "audit.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    (folder / "audit.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def failed(gates: Sequence[wording.Record]) -> list[wording.Record]:

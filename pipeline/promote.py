@@ -100,7 +100,7 @@ def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, ma
         return Decision(None, False, "No candidate passed its gates, and there is no champion to stay.", None)
 
     best = ranked[0]
-    merits = f"the best of {len(ranked)} on validation that passed their gates, with {best.accuracy:.2%}"
+    merits = f"the best of {len(ranked)} on validation that passed their gates, with {wording.percent(best.accuracy)}"
     second = ranked[1] if len(ranked) > 1 else None
     if champion is None:
         return Decision(best, True, f"{best.network} is the first champion: {merits}.", second)
@@ -143,7 +143,7 @@ def main() -> None:
             install(one.network)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     found = report(source, candidates, decision)
-    REPORT.write_text(json.dumps(found, indent=2) + "\n")
+    REPORT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     CARD.write_text(card(found), encoding="utf-8")
     publish_promotion()
 
@@ -251,7 +251,7 @@ def table(candidates: Sequence[Model], decision: Decision) -> Table:
     for one in candidates:
         shown.add_row(
             one.network,
-            f"{one.accuracy:.2%}",
+            wording.percent(one.accuracy),
             f"{one.wrong.sum()} of {len(one.wrong)}",
             "[red]failed[/]" if one.failed else "passed",
             "[green]champion[/]" if one.model_sha256 == champion else "",

@@ -1,4 +1,4 @@
-"""Accuracy as a whole and digit by digit, with exact intervals; the known wrong labels; the champion before."""
+"""Accuracy as a whole and digit by digit, with exact intervals; the known wrong labels."""
 
 from functools import cache
 
@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from scipy.special import betaincinv
 
 from pipeline import metrics, plots
+from pipeline.audits import wording
 from pipeline.audits.gates import Gate
-from pipeline.audits.paired import mcnemar
 from pipeline.audits.section import Section, Subject
 
 CORRECTED = {947: 9, 1621: 6, 1901: 4, 2462: 0, 2597: 3, 3558: 0, 5937: 3, 6651: 6, 6783: 6, 9729: 6}
@@ -30,12 +30,8 @@ RECALL_ANCHOR = (
 )
 
 
-def measure(subject: Subject, champion: np.ndarray | None) -> Section:
-    """Measure how often the network is right.
-
-    Args:
-        champion: int [N], the digits that the standing champion reads on the same images; None where there is none.
-    """
+def measure(subject: Subject) -> Section:
+    """Measure how often the network is right."""
     limits, labels, wrong, answers = subject.limits, subject.labels, subject.wrong, subject.predictions.digit
     pairs = confused_pairs(labels, answers)
     return Section(
@@ -45,7 +41,6 @@ def measure(subject: Subject, champion: np.ndarray | None) -> Section:
         gates=[error(wrong, limits.error), digit_recall(labels, wrong, limits.digit_recall)],
         findings=[
             doubtful_labels(subject),
-            against_champion(wrong, None if champion is None else champion != labels),
             equal_digits(labels, wrong, subject.bootstrap, subject.rng("equal digits")),
             most_confused(pairs),
             cannot_show(wrong),
@@ -56,7 +51,9 @@ def measure(subject: Subject, champion: np.ndarray | None) -> Section:
             "Digits most often taken for one another": pairs.head(PAIRS_SHOWN),
         },
         figures={
-            "Recall of each digit, with its exact 95 % interval": draw_recall(labels, wrong, limits.digit_recall),
+            "Recall of each digit, the share of its images read right, with its exact 95 % interval": draw_recall(
+                labels, wrong, limits.digit_recall
+            ),
             "What was read for what": plots.confusion(metrics.confusion(answers, labels), subject.name),
             "The misread images": plots.misclassified(
                 subject.images[wrong], labels[wrong], answers[wrong], subject.predictions.confidence[wrong]
@@ -91,7 +88,7 @@ def error(wrong: np.ndarray, threshold: float) -> Gate:
     count, total = int(wrong.sum()), len(wrong)
     low, high = interval = exact_interval(count, total)
     sentence = (
-        f"{count} of {total:,} test images are misread: {count / total:.2%}, 95 % interval {low:.2%} to {high:.2%}."
+        f"{count} of {total:,} test images are misread: {wording.percent(count / total)}, {wording.span(low, high)}."
     )
     return Gate("error", count / total, interval, "at most", threshold, sentence, ERROR_ANCHOR)
 
@@ -104,8 +101,8 @@ def digit_recall(labels: np.ndarray, wrong: np.ndarray, threshold: float) -> Gat
     right, total = int(totals[worst] - errors[worst]), int(totals[worst])
     low, high = interval = exact_interval(right, total)
     sentence = (
-        f"The digit read worst is {worst}: {right} of {total:,} are right, {recall[worst]:.2%}, "
-        f"95 % interval {low:.2%} to {high:.2%}."
+        f"The digit read worst is {worst}: {right} of {total:,} are right, {wording.percent(recall[worst])}, "
+        f"{wording.span(low, high)}."
     )
     return Gate("digit_recall", float(recall[worst]), interval, "at least", threshold, sentence, RECALL_ANCHOR)
 
@@ -120,9 +117,8 @@ def three_errors(subject: Subject) -> pd.DataFrame:
     counts = {"official labels": (int(subject.wrong.sum()), len(subject.labels))}
     if subject.source == "mnist":
         rows = subject.samples["source_row"]
-        truth = rows.map(CORRECTED).fillna(pd.Series(subject.labels, index=rows.index)).to_numpy(int)
         kept = ~rows.isin([*CORRECTED, *UNDECIDED]).to_numpy()
-        counts["ten wrong labels corrected"] = (int((subject.predictions.digit != truth).sum()), len(truth))
+        counts["ten wrong labels corrected"] = (int((subject.predictions.digit != corrected(subject)).sum()), len(rows))
         counts["fifteen doubtful labels left out"] = (int(subject.wrong[kept].sum()), int(kept.sum()))
     return pd.DataFrame(
         {
@@ -134,6 +130,12 @@ def three_errors(subject: Subject) -> pd.DataFrame:
         }
         for name, (errors, images) in counts.items()
     )
+
+
+def corrected(subject: Subject) -> np.ndarray:
+    """The labels of MNIST's own test file, int [N], with those of `CORRECTED` in the place of the official ones."""
+    rows = subject.samples["source_row"]
+    return rows.map(CORRECTED).fillna(pd.Series(subject.labels, index=rows.index)).to_numpy(int)
 
 
 def doubtful_labels(subject: Subject) -> str:
@@ -152,19 +154,6 @@ def doubtful_labels(subject: Subject) -> str:
     )
 
 
-def against_champion(wrong: np.ndarray, champion: np.ndarray | None) -> str:
-    """The network against the champion, image by image; both bool [N], misread or not."""
-    if champion is None:
-        return "The standing champion's answers were not given: promotion compares with it, on the validation images."
-    paired = mcnemar(wrong, champion)
-    verdict = "no different from" if paired.p >= 0.05 else "worse than" if paired.net_errors > 0 else "better than"
-    return (
-        f"On the same images this network is {verdict} the standing champion, as far as they show: "
-        f"{paired.candidate_only} are misread by this one alone and {paired.champion_only} by the champion alone "
-        f"(exact McNemar test, p = {paired.p:.2g})."
-    )
-
-
 def equal_digits(labels: np.ndarray, wrong: np.ndarray, draws: int, rng: np.random.Generator) -> str:
     """Whether the digit with most errors stands out, against the worst of ten digits if errors fell anywhere.
 
@@ -174,10 +163,10 @@ def equal_digits(labels: np.ndarray, wrong: np.ndarray, draws: int, rng: np.rand
     shares = errors / totals
     null = rng.multivariate_hypergeometric(totals, int(errors.sum()), size=draws)
     p = permutation_p(float(excess(errors, totals)), excess(null, totals))
-    verdict = "More than chance would give" if p < 0.05 else "No more than chance would give"
+    verdict = "one digit is misread more than chance would give" if p < 0.05 else "no digit more than chance would give"
     return (
-        f"{verdict}: digit {shares.argmax()} is misread in {shares.max():.2%}, all digits together in "
-        f"{errors.sum() / totals.sum():.2%} (permutation test of the worst of ten digits, p = {p:.2g})."
+        f"Among the ten digits {verdict}: {shares.argmax()} is misread in {wording.percent(shares.max())}, all "
+        f"together in {wording.percent(errors.sum() / totals.sum())} (permutation test of the worst, p = {p:.3g})."
     )
 
 
@@ -235,9 +224,9 @@ def cannot_show(wrong: np.ndarray) -> str:
     """How far the error's interval reaches, and what follows."""
     low, high = exact_interval(int(wrong.sum()), len(wrong))
     return (
-        f"What this cannot show: {len(wrong):,} images place the true error between {low:.2%} and {high:.2%}. Networks "
-        f"whose errors differ by less than that cannot be ranked by them, only image by image against one another; and "
-        f"the figure holds for handwriting collected and prepared as this was."
+        f"What this cannot show: {len(wrong):,} images place the true error between {wording.percent(low)} and "
+        f"{wording.percent(high)}. Networks whose errors differ by less than that cannot be ranked by them, only image "
+        f"by image against one another; and the figure holds for handwriting collected and prepared as this was."
     )
 
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from rich.progress import track
 from torch import Tensor, nn
 
-from pipeline.audits import attacks
+from pipeline.audits import attacks, wording
 from pipeline.audits.accuracy import exact_interval
-from pipeline.audits.section import Section, Subject
+from pipeline.audits.section import THREADS, Section, Subject
 from pipeline.models.networks import standardise
 from pipeline.plots import BLUE, GREY, RED
 from serving.recogniser import Predictions
@@ -52,8 +52,11 @@ CURVE = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3)
 TOLERANCE = 0.01
 """Share of images by which an attack may be the weaker one by the chance of its random start."""
 EXAMPLES = 8
-THREADS = 2  # attacks that run side by side: they take as long as all other parts of the audit and more
 
+LEFT = (
+    "What each attack leaves: eps is the most that it changes a pixel, on a scale of 0 to 1; FGSM takes one step along "
+    "the gradient, PGD and APGD many, Square searches at random"
+)
 LITERATURE = pd.DataFrame(
     [
         ("plain ConvNet, not defended", 0.1, "FGSM", 0.802, "measured for this project, 1,000 images"),
@@ -178,9 +181,7 @@ def measure(subject: Subject, network: nn.Module, count: int) -> Section:
         question="How little must somebody who knows the network change a picture so that it is misread?",
         findings=[*answers(trial, clean, outcomes, standing), *verdicts(checks)],
         tables={
-            "What each attack leaves: eps is the most that it changes a pixel, on a scale of 0 to 1": accuracy_table(
-                [clean, *outcomes.values()], standing
-            ),
+            LEFT: accuracy_table([clean, *outcomes.values()], standing),
             "Signs by which an attack too weak to prove anything gives itself away": pd.DataFrame(
                 [(check.rule, check.seen, check.verdict) for check in checks], columns=["rule", "seen", "verdict"]
             ),
@@ -254,21 +255,21 @@ def comparisons(outcomes: dict[tuple[str, float], Outcome], standing: dict[float
     checks = []
     for eps in EPSILONS:
         strong, weak = outcomes[PGD, eps].accuracy, outcomes[FGSM, eps].accuracy
-        seen = f"PGD leaves {strong:.1%}, FGSM {weak:.1%}"
+        seen = f"PGD leaves {wording.percent(strong, 1)}, FGSM {wording.percent(weak, 1)}"
         checks.append(Check(f"eps {eps}: many steps mislead more than one", seen, strong <= weak + TOLERANCE))
         blind = outcomes[SQUARE, eps].right
         alone = int((standing[eps][: len(blind)] & ~blind).sum())
         checks.append(
             Check(
                 f"eps {eps}: nothing falls to random search that gradients leave standing",
-                f"{alone} of {len(blind):,} fall to Square alone, which leaves {blind.mean():.1%}",
+                f"{alone} of {len(blind):,} fall to Square alone, which leaves {wording.percent(blind.mean(), 1)}",
                 alone <= TOLERANCE * len(blind),
             )
         )
     smaller, larger = EPSILONS
     for name in (PGD, APGD_CE, APGD_DLR, SQUARE):
         near, far = outcomes[name, smaller].accuracy, outcomes[name, larger].accuracy
-        seen = f"{near:.1%} at eps {smaller}, {far:.1%} at {larger}"
+        seen = f"{wording.percent(near, 1)} at eps {smaller}, {wording.percent(far, 1)} at {larger}"
         checks.append(Check(f"{name}: a larger change misleads more", seen, far <= near + TOLERANCE))
     return checks
 
@@ -291,12 +292,12 @@ def probes(probe: Trial) -> list[Check]:
     return [
         Check(
             "eps 1, where any picture may become any other: nothing stands",
-            f"{free.accuracy:.1%} stand",
+            f"{wording.percent(free.accuracy, 1)} stand",
             not free.right.any(),
         ),
         Check(
             f"eps {eps}: more steps never help the defender",
-            ", ".join(f"{share:.1%} after {steps}" for share, steps in zip(left, STEPS, strict=True)),
+            ", ".join(f"{wording.percent(share, 1)} after {steps}" for share, steps in zip(left, STEPS, strict=True)),
             all(later <= earlier + TOLERANCE for earlier, later in pairwise(left)),
         ),
         Check(
@@ -309,14 +310,14 @@ def probes(probe: Trial) -> list[Check]:
 
 
 def verdicts(checks: Sequence[Check]) -> list[str]:
-    """One sentence where all checks hold; else one for each that fails."""
+    """One sentence: that all checks hold, or which fail."""
     failed = [check for check in checks if not check.passed]
     if not failed:
         return [f"Passed: all {len(checks)} checks that the attacks are as strong as they should be."]
+    broken = "; ".join(f"“{check.rule}” ({check.seen})" for check in failed)
     return [
-        f"FAILED: {check.rule} ({check.seen}). The attacks do not show how weak the network is; do not trust the "
-        "shares above."
-        for check in failed
+        f"FAILED: {len(failed)} of {len(checks)} checks that the attacks are as strong as they should be. They do not "
+        f"show how weak the network is: do not trust the shares above. What should hold and does not: {broken}."
     ]
 
 
@@ -335,8 +336,8 @@ def answers(
         low, high = exact_interval(count, total)
         sentences.append(
             f"Pixels changed by up to {eps} of the range from black to white (eps): the attacks with gradients "
-            f"together leave {count:,} of {total:,} images read right, {count / total:.1%}, 95 % interval {low:.1%} to "
-            f"{high:.1%}; unchanged, {clean.accuracy:.1%} are read right."
+            f"together leave {count:,} of {total:,} images read right, {wording.percent(count / total, 1)}, "
+            f"{wording.span(low, high, 1)}; unchanged, {wording.percent(clean.accuracy, 1)} are read right."
         )
     for eps in EPSILONS:
         made = outcomes[PGD, eps]
@@ -349,9 +350,10 @@ def answers(
         still = int((as_files.digit != trial.labels.numpy()[misread]).sum())
         sentences.append(
             f"Of the {misread.sum():,} pictures that PGD gets misread at eps {eps}, the recogniser declines to answer "
-            f"{withheld:,}, {withheld / misread.sum():.1%}, 95 % interval {low:.1%} to {high:.1%} (it declines "
-            f"{(~clean.answered).mean():.1%} of the unchanged images). Sent as image files, which rounds them to 256 "
-            f"levels and centres them anew, {still:,} are misread still; an attacker could allow for that."
+            f"{withheld:,}, {wording.percent(withheld / misread.sum(), 1)}, {wording.span(low, high, 1)} (it declines "
+            f"{wording.percent((~clean.answered).mean(), 1)} of the unchanged images). Sent as image files, which "
+            f"rounds them to 256 levels and centres them anew, {still:,} are misread still; an attacker could allow "
+            f"for that."
         )
     return sentences
 

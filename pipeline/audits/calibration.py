@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import metrics, plots
-from pipeline.audits.accuracy import exact_interval, exact_percent
+from pipeline.audits import wording
+from pipeline.audits.accuracy import CORRECTED, UNDECIDED, corrected, exact_interval, exact_percent
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled
 from pipeline.audits.section import Figures, Section, Subject
@@ -65,7 +66,7 @@ def measure(subject: Subject) -> Section:
         "Accuracy over confidence": draw_reliability(confidence, wrong, floor),
     }
     if (sure := wrong & (confidence > SURE)).any():
-        figures["Wrong answers given with a confidence above 0.99"] = plots.misclassified(
+        figures["Misread with a confidence above 0.99"] = plots.misclassified(
             subject.images[sure], labels[sure], predictions.digit[sure], confidence[sure]
         )
     sets = sets_table(subject)
@@ -85,6 +86,7 @@ def measure(subject: Subject) -> Section:
             ),
         ],
         findings=[
+            *blamed_on_labels(subject),
             declined(answered, wrong),
             detection(auroc, wrong),
             overconfident(sure),
@@ -111,8 +113,8 @@ def coverage(answered: np.ndarray, threshold: float) -> Gate:
     count, total = int(answered.sum()), len(answered)
     low, high = interval = exact_interval(count, total)
     sentence = (
-        f"{count:,} of {total:,} test images are answered, {total - count} declined: coverage {count / total:.2%}, "
-        f"95 % interval {low:.2%} to {high:.2%}."
+        f"{count:,} of {total:,} test images are answered, {total - count} declined: coverage "
+        f"{wording.percent(count / total)}, {wording.span(low, high)}."
     )
     return Gate("coverage", count / total, interval, "at least", threshold, sentence, COVERAGE_ANCHOR)
 
@@ -125,7 +127,8 @@ def answered_error(answered: np.ndarray, wrong: np.ndarray, threshold: float) ->
         return Gate("answered_error", None, None, "at most", threshold, sentence, ANSWERED_ANCHOR)
     low, high = interval = exact_interval(errors, total)
     sentence = (
-        f"Of {total:,} answers given, {errors} are wrong: {errors / total:.3%}, 95 % interval {low:.3%} to {high:.3%}."
+        f"Of {total:,} answers given, {errors} are wrong: {wording.percent(errors / total, 3)}, "
+        f"{wording.span(low, high, 3)}."
     )
     return Gate("answered_error", errors / total, interval, "at most", threshold, sentence, ANSWERED_ANCHOR)
 
@@ -299,6 +302,22 @@ def sets_table(subject: Subject) -> pd.DataFrame:
     )
 
 
+def blamed_on_labels(subject: Subject) -> list[str]:
+    """How many of the wrong answers given the official labels may be to blame for, where it is known which labels."""
+    given = subject.wrong & ~subject.predictions.abstained
+    if subject.source != "mnist" or not given.any():
+        return []
+    rows = subject.samples["source_row"]
+    mislabelled, doubtful = (given & rows.isin(known).to_numpy() for known in (CORRECTED, UNDECIDED))
+    agreeing = mislabelled & (subject.predictions.digit == corrected(subject))
+    return [
+        f"Wrong answers given: {given.sum()}, of which {mislabelled.sum()} on the ten test images whose official label "
+        f"is known to be wrong ({agreeing.sum()} of them name the digit that most people see there) and "
+        f"{doubtful.sum()} on the five whose label is doubtful (Northcutt et al., NeurIPS 2021). The gate counts them "
+        f"all, by the official labels."
+    ]
+
+
 def declined(answered: np.ndarray, wrong: np.ndarray) -> str:
     """What the abstentions are spent on."""
     count, caught = int((~answered).sum()), int((~answered & wrong).sum())
@@ -313,9 +332,9 @@ def detection(auroc: tuple[float, float, float] | None, wrong: np.ndarray) -> st
     if auroc is None:
         return "Whether confidence tells errors is not measurable: the answers are all right or all wrong."
     return (
-        f"Shown an error and a right answer, confidence tells which is which in {auroc[0]:.2%} of such pairs (AUROC), "
-        f"95 % interval {auroc[1]:.2%} to {auroc[2]:.2%} from {int(wrong.sum())} errors; the plain MLP of Hendrycks "
-        f"and Gimpel (2017) has 97.8 %."
+        f"Shown an error and a right answer, confidence tells which is which in {wording.percent(auroc[0])} of such "
+        f"pairs (AUROC), {wording.span(auroc[1], auroc[2])} from {int(wrong.sum())} errors; the plain MLP of "
+        f"Hendrycks and Gimpel (2017) has 97.8 %."
     )
 
 
@@ -332,9 +351,9 @@ def conformal(sets: pd.DataFrame) -> str:
     """How often the prediction sets hold the truth, over all and by population."""
     rows = [f"{row['images of']} {row['hold the truth, %']:.2f} %" for row in sets.to_dict("records")]
     return (
-        f"Prediction sets hold the true digit: {', '.join(rows)}; on average they name {sets['mean size'][0]:.2f} "
-        f"digits. What they promise (calibration.miscoverage in params.yaml) holds on average over images like those "
-        f"of validation, not for each population."
+        f"Prediction sets, the digits that an answer leaves possible, hold the true one: {', '.join(rows)}; on average "
+        f"they name {sets['mean size'][0]:.2f} digits. What they promise (calibration.miscoverage in params.yaml) "
+        f"holds on average over images like those of validation, not for each population."
     )
 
 
@@ -342,8 +361,8 @@ def cannot_show(wrong: np.ndarray, floor: Floor) -> str:
     """What clean test images say of calibration."""
     return (
         f"What this cannot show: with {int(wrong.sum())} errors, calibration errors under about {floor.bound:.4f} are "
-        f"noise, so a small ECE on clean images is no proof of calibration; it must also be judged on altered images "
-        f"and on what is no digit."
+        f"noise, so a small one (ECE) on clean images is no proof of calibration; it must also be judged on altered "
+        f"images and on what is no digit."
     )
 
 

@@ -23,6 +23,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import softmax
 
 from pipeline import params
+from pipeline.audits import wording
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Subject
 from pipeline.audits.selftest import verdicts
@@ -189,7 +190,7 @@ def in_training(subject: Subject, images: np.ndarray, labels: np.ndarray, popula
     rows = rng.permutation(len(labels))[:IMAGES]
     control = trained(subject, images[rows], labels[rows])
     faulty = trained(subject, images[rows], flipped(labels[rows], FLIPPED))
-    yield plant(f"{FLIPPED:.0%} of the nines in training labelled 4", "digit_recall", control, faulty)
+    yield plant(f"{wording.percent(FLIPPED, 0)} of the nines in training labelled 4", "digit_recall", control, faulty)
     if subject.has_writers:
         rows = without(populations, "students", rng)
         faulty = trained(subject, images[rows], labels[rows])

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy import ndimage
 
+from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
@@ -103,9 +104,14 @@ def gate(name: str, kind: str, trials: Mapping[str, Trial], threshold: float, an
     worst = worst_of(trials)
     same = trials[worst].same
     low, high = interval = exact_interval(int(same.sum()), len(same))
+    matters = (
+        f"None of {len(trials)} changes that {kind} changes an answer. Under each"
+        if same.all()
+        else f"Of {len(trials)} changes that {kind}, the one that matters most is: {worst}. Under it"
+    )
     sentence = (
-        f"Of {len(trials)} changes that {kind}, the one that matters most is: {worst}. Under it {same.sum():,} of "
-        f"{len(same):,} answers stay the same, {same.mean():.2%}, 95 % interval {low:.2%} to {high:.2%}."
+        f"{matters} {same.sum():,} of {len(same):,} answers stay the same, {wording.percent(same.mean())}, "
+        f"{wording.span(low, high)}."
     )
     return Gate(name, float(same.mean()), interval, "at least", threshold, sentence, anchor)
 
@@ -355,13 +361,14 @@ def direction_finding(name: str, curve: np.ndarray, shares: np.ndarray) -> str:
     steps = np.diff(curve, axis=0)
     lows = np.quantile(shares @ steps.T, 0.05, axis=0)
     rises = [
-        f"from {start:g} to {end:g} by {100 * step.mean():.2f} points"
+        f"from {start:g} to {end:g} by {100 * step.mean():.2f} percentage points"
         for start, end, step, low in zip(levels, levels[1:], steps, lows, strict=False)
         if low > 0
     ]
-    way = f"mean confidence goes from {curve[0].mean():.1%} to {curve[-1].mean():.1%}"
+    way = f"mean confidence goes from {wording.percent(curve[0].mean(), 1)} to {wording.percent(curve[-1].mean(), 1)}"
     if rises:
-        return f"As expected of no recogniser, more {name} made it surer: {'; '.join(rises)} ({way} in all)."
+        unit = DIRECTIONS[name].unit
+        return f"More {name} made the recogniser surer, as it should not: {'; '.join(rises)} ({unit}; {way} in all)."
     return f"More {name} never makes the recogniser surer beyond chance: {way}."
 
 

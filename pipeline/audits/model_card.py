@@ -47,6 +47,7 @@ def render(promotion: Mapping[str, Any], run: Mapping[str, Any] | None, gates: S
         others=[gate for gate in found if gate["name"] not in GROUPS and gate["standing"] != "not measurable"],
         unmeasured=[gate for gate in found if gate["standing"] == "not measurable"],
         failed=[gate for gate in found if gate["standing"] == "failed"],
+        percent=wording.percent,
     )
 
 
@@ -72,5 +73,5 @@ def view(gate: wording.Record) -> dict[str, Any]:
         "asked": wording.asked(gate),
         "standing": wording.standing(gate),
         "verdict": wording.verdict(gate),
-        "sentence": gate["sentence"],
+        "sentence": wording.bound(gate["sentence"]),
     }

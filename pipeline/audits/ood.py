@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import nn
 
-from pipeline.audits import not_digits
+from pipeline.audits import not_digits, wording
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled_error
@@ -33,6 +33,12 @@ PUBLISHED = pd.DataFrame(
     }
 )
 """Of a three-layer perceptron by its highest probability: Hendrycks and Gimpel 2017, arXiv 1610.02136."""
+
+
+SETS = (
+    "Sets of pictures that show no digit: AUROC, how often one is doubted more than a test digit; FPR95, how many are "
+    "doubted no more than 95 % of the test digits"
+)
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,9 @@ def measure(subject: Subject, network: nn.Module | None = None) -> Section:
         question="Noise, shapes, letters, two digits at once: does the recogniser decline what it cannot know?",
         gates=[auroc_gate(subject, trials, digits), *confident_gates(subject, trials)],
         findings=findings(subject, trials, digits),
-        tables={"Sets of pictures that show no digit": table(trials, digits), "Published AUROC": PUBLISHED},
+        tables={SETS: table(trials, digits), "Published AUROC": PUBLISHED},
         figures={
-            "Doubt: what lies beyond 1 is declined": draw_doubts(trials, digits),
+            "Doubt, how much speaks against an answer: what lies beyond 1 is declined": draw_doubts(trials, digits),
             "What the recogniser said of them; at the right those that it doubted least": draw_examples(trials),
         },
     )
@@ -109,8 +115,9 @@ def auroc_gate(subject: Subject, trials: dict[str, Trial], digits: np.ndarray) -
     name = min(trials, key=lambda name: trials[name].auroc)
     low, high = interval = auroc_interval(subject, trials[name], digits)
     sentence = (
-        f"Digits are hardest to tell from {name}: the recogniser doubts one of these more than a test digit in "
-        f"{trials[name].auroc:.2%} of all pairs, 95 % interval {low:.2%} to {high:.2%} over writers and pictures."
+        f"Digits are hardest to tell from the set “{name}”: the recogniser doubts one of its pictures more than a test "
+        f"digit in {wording.percent(trials[name].auroc)} of all pairs, {wording.span(low, high)} over writers "
+        f"and pictures."
     )
     return Gate("ood_auroc", trials[name].auroc, interval, "at least", subject.limits.ood_auroc, sentence, ANCHOR)
 
@@ -142,27 +149,30 @@ def confident_gates(subject: Subject, trials: dict[str, Trial]) -> list[Gate]:
         count, total = int(trials[name].confident.sum()), len(trials[name].pictures)
         low, high = interval = exact_interval(count, total)
         sentence = (
-            f"Of {total:,} pictures of {name}, {count} are answered with a confidence above {SURE}: "
-            f"{count / total:.1%}, 95 % interval {low:.1%} to {high:.1%}."
+            f"Of the {total:,} pictures in the set “{name}”, {count} are answered with a confidence above {SURE}: "
+            f"{wording.percent(count / total, 1)}, {wording.span(low, high, 1)}."
         )
         if name != LETTERS:
             sentence += " No other set but the letters has more."
-        gates.append(Gate(gate, count / total, interval, "at most", threshold, sentence, NOISE_ANCHOR))
+        anchor = NOISE_ANCHOR if name != LETTERS else ""
+        gates.append(Gate(gate, count / total, interval, "at most", threshold, sentence, anchor))
     return gates
 
 
 def findings(subject: Subject, trials: dict[str, Trial], digits: np.ndarray) -> list[str]:
     reasons = pd.Series(subject.predictions.reason[subject.predictions.abstained]).value_counts()
-    declined = ", ".join(f"{count} as {reason}" for reason, count in reasons.items()) or "none"
+    declined = ", ".join(f"{count} as “{str(reason).replace('_', ' ')}”" for reason, count in reasons.items()) or "none"
     said = [
         f"Of {len(digits):,} test digits {int(reasons.sum())} are declined: {declined}. Both thresholds were set on "
         "validation digits alone; no picture shown here had a part in that."
     ]
-    for name, trial in trials.items():
-        if trial.confident.any():
-            counts = pd.Series(trial.answers.digit[trial.confident]).value_counts()
-            taken = ", ".join(f"{count} for a {digit}" for digit, count in counts.head(3).items())
-            said.append(f"Taken for digits with a confidence above {SURE}, out of {name}: {taken}.")
+    taken = [
+        f"of {name}, " + ", ".join(f"{count} for a {digit}" for digit, count in counts.head(3).items())
+        for name, trial in trials.items()
+        if len(counts := pd.Series(trial.answers.digit[trial.confident]).value_counts())
+    ]
+    if taken:
+        said.append(f"Taken for digits with a confidence above {SURE}: {'; '.join(taken)}.")
     if "fooling images" not in trials:
         said.append("No fooling images were made: they need the network's gradient, and this audit makes no attacks.")
     return said
@@ -176,10 +186,10 @@ def table(trials: dict[str, Trial], digits: np.ndarray) -> pd.DataFrame:
             "set": name,
             "pictures": len(trial.pictures),
             "AUROC": round(trial.auroc, 4),
-            "FPR95": f"{(trial.doubt <= common).mean():.1%}",
-            "declined": f"{trial.answers.abstained.mean():.1%}",
-            f"answered above {SURE}": f"{trial.confident.mean():.1%}",
-            "mean confidence": f"{trial.answers.confidence.mean():.2f}",
+            "FPR95, %": round(100 * float((trial.doubt <= common).mean()), 1),
+            "declined, %": round(100 * float(trial.answers.abstained.mean()), 1),
+            f"answered above {SURE}, %": round(100 * float(trial.confident.mean()), 1),
+            "mean confidence": round(float(trial.answers.confidence.mean()), 2),
         }
         for name, trial in trials.items()
     ]
@@ -195,7 +205,7 @@ def draw_doubts(trials: dict[str, Trial], digits: np.ndarray) -> Figure:
         low, middle, high = np.quantile(np.clip(values, 0.1, 30), (0.05, 0.5, 0.95))
         colour = GREY if name == "test digits" else BLUE
         axes.plot([low, high], [place, place], color=colour, linewidth=6, solid_capstyle="butt")
-        axes.plot(middle, place, "o", color="white", markeredgecolor="black", markersize=5)
+        axes.plot(middle, place, "o", color="white", markeredgecolor="black", markersize=5, clip_on=False)
     axes.axvline(1, color=RED, linewidth=1)
     axes.set(xscale="log", xlim=(0.1, 30), xlabel="doubt: median and middle 90 %", yticks=range(len(doubts)))
     axes.set_xticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30 or more"])

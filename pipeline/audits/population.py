@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from pipeline import plots
+from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval, permutation_p
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
@@ -85,7 +86,12 @@ def measure(subject: Subject) -> Section:
         "The gap in error, in percentage points": gaps_table(raw, standardised),
         "Errors over writers, against errors dealt out at random within the population": writers.round(4),
     }
-    section.figures = {"Populations and writers": draw(subject, raw, standardised, nulls)}
+    section.figures = {
+        "Populations and writers: the gap over images taken for independent, over writers drawn again, and between "
+        "digits of like style, with 95 % intervals; and how many writers have one error, two, or more": draw(
+            subject, raw, standardised, nulls
+        )
+    }
     return section
 
 
@@ -154,9 +160,10 @@ def population_gap(samples: pd.DataFrame, wrong: np.ndarray, found: Gap, thresho
     """
     errors = {name: wrong[(samples["population"] == name).to_numpy()].mean() for name in POPULATIONS}
     sentence = (
-        f"Students are misread in {errors['students']:.2%}, employees in {errors['employees']:.2%}: a gap of "
-        f"{found.value:+.2f} percentage points, 95 % interval {found.low:+.2f} to {found.high:+.2f} over writers; "
-        f"with 95 % confidence it is {found.upper:+.2f} at most."
+        f"Students are misread in {wording.percent(errors['students'])}, employees in "
+        f"{wording.percent(errors['employees'])}: a gap of {found.value:+.2f} percentage points, "
+        f"95 % interval {found.low:+.2f} to {found.high:+.2f} over writers; with 95 % confidence it is "
+        f"{found.upper:+.2f} at most."
     )
     interval = (found.low, found.high)
     return Gate("population_gap", found.upper, interval, "at most", threshold, sentence, GAP_ANCHOR)
@@ -178,8 +185,8 @@ def students_error(
     )
     bound = float(max(clustered, exact))
     sentence = (
-        f"Students are misread in {errors} of {digits:,} images, {errors / digits:.2%}; with 95 % confidence in "
-        f"{bound:.2%} at most ({why})."
+        f"Students are misread in {errors} of {digits:,} images, {wording.percent(errors / digits)}; with 95 % "
+        f"confidence in {wording.percent(bound)} at most ({why})."
     )
     interval = (float(min(low, exact_low)), float(max(high, exact_high)))
     return Gate("students_error", bound, interval, "at most", threshold, sentence, STUDENTS_ANCHOR)
@@ -191,8 +198,8 @@ def abstention_gap(subject: Subject) -> Gate:
     found = gap(subject.samples, abstained, subject.bootstrap, subject.rng("abstention gap"))
     shares = {name: abstained[(subject.samples["population"] == name).to_numpy()].mean() for name in POPULATIONS}
     sentence = (
-        f"The recogniser declines to answer {shares['students']:.2%} of the students' digits and "
-        f"{shares['employees']:.2%} of the employees': a gap of {found.value:+.2f} percentage points, "
+        f"The recogniser declines to answer {wording.percent(shares['students'])} of the students' digits and "
+        f"{wording.percent(shares['employees'])} of the employees': a gap of {found.value:+.2f} percentage points, "
         f"95 % interval {found.low:+.2f} to {found.high:+.2f} over writers."
     )
     threshold = subject.limits.abstention_gap
@@ -325,7 +332,7 @@ def standardisation(samples: pd.DataFrame, raw: Gap, standardised: tuple[float, 
 def cannot_show(errors: int) -> str:
     """The limits of what two halves of a test set say."""
     return (
-        f"What this cannot show: with {errors} errors in all, no gap cannot be told from a small one, so the gate "
+        f"What this cannot show: with {errors} errors in all, a small gap cannot be told from none, so the gate "
         f"holds the upper bound (at 30 errors in two halves of 5,000, a ratio of 2 between the groups is found four "
         f"times in ten, one of 3 three times in four). The groups are source populations: age, occupation and the form "
         f"that was filled in differ together; sex, handedness and origin are not recorded. "

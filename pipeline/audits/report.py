@@ -24,6 +24,8 @@ CSS_DPI = 96
 SMALL_WORDS = {"a", "and", "as", "by", "each", "for", "from", "in", "is", "of", "on", "the", "to", "which", "with"}
 TOLD_IN_FULL = 3
 """With more failures than this the verdict leaves their figures to the scorecard."""
+WIDE = 640
+"""CSS pixels: a figure of more is not shrunk to the width of a phone."""
 SHOWN_ROWS = 200
 """Longer tables are cut in the report; the CSV beside it has all of them."""
 
@@ -35,7 +37,7 @@ def render(name: str, source: str, version: str, images: int, sections: Sequence
         source: what it learnt from; version: of the model's bytes; images: how many the test set holds.
     """
     cards = [card(gate, section) for section in sections for gate in section.gates]
-    return template("report.html").render(
+    page = template("report.html").render(
         name=name,
         source=source,
         version=version,
@@ -47,6 +49,7 @@ def render(name: str, source: str, version: str, images: int, sections: Sequence
         standings=wording.STANDINGS,
         sections=[view(section, cards) for section in sections],
     )
+    return wording.bound(page)
 
 
 def verdict(name: str, gates: Sequence[wording.Record]) -> str:
@@ -124,12 +127,17 @@ def view(section: Section, cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "standing": None if worst is None else wording.STANDINGS[worst],
         "cards": own,
         "findings": section.findings,
-        "figures": [{"caption": caption, **picture(figure)._asdict()} for caption, figure in section.figures.items()],
+        "figures": [shown(caption, picture(figure)) for caption, figure in section.figures.items()],
         "tables": [
             {"caption": caption, "file": table_name(section, caption), **cells(table)}
             for caption, table in section.tables.items()
         ],
     }
+
+
+def shown(caption: str, figure: Picture) -> dict[str, Any]:
+    """A figure as the page shows it; a wide one is scrolled on a phone, where it would be too small to read."""
+    return {"caption": caption, "wide": figure.width > WIDE, **figure._asdict()}
 
 
 def drawn(section: Section) -> Section:
@@ -171,7 +179,9 @@ def text(value: Any) -> str:
     if isinstance(value, int | np.integer):
         return f"{value:,}"
     if isinstance(value, float | np.floating) and not math.isnan(value):
-        return f"{value:,.0f}" if abs(float(value)) >= 10_000 else f"{value:.4g}"
+        if abs(float(value)) >= 10_000:
+            return f"{value:,.0f}"
+        return np.format_float_positional(value + 0, precision=4, unique=False, fractional=False, trim="-")
     return "–" if pd.isna(value) else str(value)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import plots
+from pipeline.audits import wording
 from pipeline.audits.section import Section
 from pipeline.audits.style import STYLES
 
@@ -182,7 +183,8 @@ def splits_sentence(splits: pd.DataFrame) -> str:
     ]
     if not unlike:
         return (
-            f"Validation and test are written like training: no style's mean differs by {NOTABLE} standard deviations."
+            f"Validation and test are written like training: no style's mean differs by as much as {NOTABLE} standard "
+            f"deviations."
         )
     return (
         f"Not written like training, by {NOTABLE} standard deviations or more of a style's mean: {', '.join(unlike)}."
@@ -196,8 +198,8 @@ def populations_sentence(samples: pd.DataFrame) -> str:
         part = samples[samples["split"] == split]
         students = part["population"] == "students"
         parts.append(
-            f"{name} {students.mean():.1%} by {part.loc[students, 'writer'].nunique()} students, the rest by "
-            f"{part.loc[~students, 'writer'].nunique()} employees"
+            f"{name} {wording.percent(students.mean(), 1)} by {part.loc[students, 'writer'].nunique()} students, "
+            f"the rest by {part.loc[~students, 'writer'].nunique()} employees"
         )
     return (
         f"Share of the images: {'; '.join(parts)}. An employee gave far more digits to the test set than a student, so "
@@ -234,8 +236,8 @@ def unfamiliar_sentence(table: pd.DataFrame) -> str:
     students, employees = table["students"], table["employees"]
     most = int(np.maximum(students, employees).argmax())
     return (
-        f"Beyond the range of the central 99 % of the training images lie most test images in {table['style'][most]}: "
-        f"{students[most]:.1f} % of the students', {employees[most]:.1f} % of the employees'."
+        f"Test images are most often unlike those of training in {table['style'][most]}: {students[most]:.1f} % of the "
+        f"students' and {employees[most]:.1f} % of the employees' lie beyond the range of the central 99 % of training."
     )
 
 

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.canvas import SIDES, place
 from pipeline.audits.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.gates import Gate
 from pipeline.audits.morphology import PERTURBATIONS, perturb, strokes
-from pipeline.audits.section import Section, Subject
+from pipeline.audits.section import THREADS, Section, Subject
 from pipeline.plots import BLUE, GREY, RED, Tile, sheet
 
 CURVE_IMAGES = 2000
 MORPHOLOGY_IMAGES = 1000
 EXAMPLES = 10
-THREADS = 2  # while one makes pictures the other's network runs
 WANTED = 0.95  # a severity curve has broken where accuracy falls under this
 
 WHAT = {
@@ -74,6 +74,9 @@ ANCHORS = {
     "(arXiv 1911.07968); those see the whole canvas, the service first cuts the digit out.",
 }
 CNN, HOPFIELD = "plain CNN, published", "with Hopfield denoiser, published"
+
+
+SLIGHT_TO_STRONG = "From slight to strong: accuracy (blue) and share answered (grey) over five levels"
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def measure(subject: Subject) -> Section:
             "The surest mistakes under each corruption: label → answer": gallery(
                 subject, trials, slice(len(examples), None)
             ),
-            "From slight to strong: accuracy (blue) and share answered (grey) over five levels": curve_figure(curves),
+            f"{SLIGHT_TO_STRONG}; dotted, {100 * WANTED:g} %": curve_figure(curves),
         },
     )
 
@@ -201,7 +204,7 @@ def mean_gate(scores: np.ndarray, draws: np.ndarray, subject: Subject) -> Gate:
         draws.mean(axis=1),
         subject,
         "Under fifteen MNIST-C-style (re-implemented) corruptions {share} of the test images are read right, "
-        f"{{interval}}; undamaged, {1 - subject.wrong.mean():.2%}.",
+        f"{{interval}}; undamaged, {wording.percent(1 - subject.wrong.mean())}.",
     )
 
 
@@ -214,7 +217,7 @@ def worst_gate(scores: np.ndarray, draws: np.ndarray, subject: Subject) -> Gate:
         scores[:, worst],
         draws[:, worst],
         subject,
-        f"The corruption read worst is {name} ({WHAT[name]}): {{share}} right, {{interval}}.",
+        f"The corruption read worst is {named(name)} ({WHAT[name]}): {{share}} right, {{interval}}.",
     )
 
 
@@ -235,7 +238,7 @@ def gate(name: str, right: np.ndarray, draws: np.ndarray, subject: Subject, sent
     """A gate on the share of ``right``, bool, which resampled is ``draws``, float; ``sentence`` has places for both."""
     share, (low, high) = float(right.mean()), bounds(draws)
     over = "over writers" if subject.has_writers else "over images"
-    told = sentence.format(share=f"{share:.2%}", interval=f"95 % interval {low:.2%} to {high:.2%} {over}")
+    told = sentence.format(share=wording.percent(share), interval=f"{wording.span(low, high)} {over}")
     return Gate(name, share, (low, high), "at least", getattr(subject.limits, name), told, ANCHORS[name])
 
 
@@ -319,9 +322,9 @@ def reading(family: str, dial: float) -> str:
         case "shear":
             return f"{np.degrees(np.arctan(np.sin(dial))):.0f}°"
         case "scale" | "contrast":
-            return f"{dial:.0%}"
+            return wording.percent(dial, 0)
         case "noise":
-            return f"±{dial:.0%}"
+            return f"±{wording.percent(dial, 0)}"
         case _:
             return f"{dial:g} px"
 
@@ -337,7 +340,7 @@ def curve_table(curves: pd.DataFrame) -> pd.DataFrame:
                 for level, right, dial in zip(levels["level"], levels["right"], levels["dial"], strict=True)
             },
             "mean": percent(levels["right"].mean()),
-            f"under {WANTED:.0%} from": broken["dial"].iloc[0] if len(broken) else "never",
+            f"under {100 * WANTED:g} % from": broken["dial"].iloc[0] if len(broken) else "never",
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("family")
 
@@ -378,24 +381,30 @@ def findings(
     hard = table[table["read right"] < 100 * WANTED].sort_values("read right")
     broken = curves[curves["right"] < WANTED].groupby("family", sort=False)["dial"].first()
     return [
-        f"Under the corruptions it declines to answer in {1 - answered.mean():.1%}; of the answers that it gives, "
-        f"{(~right)[answered].mean() if answered.any() else 0:.2%} are wrong.",
-        f"Less than {WANTED:.0%} are read right under: {listed(hard['read right'])}."
+        f"Under the corruptions it declines to answer in {wording.percent(1 - answered.mean(), 1)} of the pictures; "
+        f"of the answers that it gives, {wording.percent((~right)[answered].mean() if answered.any() else 0)} are "
+        f"wrong.",
+        f"Less than {wording.percent(WANTED, 0)} are read right under: {listed(hard['read right'])}."
         if len(hard)
-        else f"Under every corruption {WANTED:.0%} or more are read right.",
+        else f"Under every corruption {wording.percent(WANTED, 0)} or more are read right.",
         population_finding(subject, table),
         f"Of the changes of the stroke, {hardest} is hardest ({WHAT[hardest]}): {redrawn['read right'][hardest]:.1f} % "
         f"are read right, against {redrawn['read right']['none']:.1f} % unchanged.",
-        f"As the damage grows, accuracy falls under {WANTED:.0%} at: "
+        f"As the damage grows, accuracy falls under {wording.percent(WANTED, 0)} at: "
         + ", ".join(f"{name} {dial}" for name, dial in broken.items())
         + "."
         if len(broken)
-        else f"No severity curve falls under {WANTED:.0%}.",
+        else f"No severity curve falls under {wording.percent(WANTED, 0)}.",
     ]
 
 
+def named(corruption: str) -> str:
+    """A corruption as it is called in a sentence or a figure."""
+    return corruption.replace("_", " ")
+
+
 def listed(shares: pd.Series) -> str:
-    return ", ".join(f"{name} ({share:.1f} %)" for name, share in shares.items())
+    return ", ".join(f"{named(str(name))} ({share:.1f} %)" for name, share in shares.items())
 
 
 def population_finding(subject: Subject, table: pd.DataFrame) -> str:
@@ -407,7 +416,7 @@ def population_finding(subject: Subject, table: pd.DataFrame) -> str:
     gaps = table["students' errors minus employees', pp"]
     name = str(gaps.abs().idxmax())
     return (
-        f"The two populations differ most under {name}: students' errors minus employees' are {gaps[name]:+.1f} "
+        f"The two populations differ most under {named(name)}: students' errors minus employees' are {gaps[name]:+.1f} "
         f"percentage points, 95 % interval {table['its 95 % interval'][name]}."
     )
 
@@ -427,9 +436,10 @@ def bars(accuracy: np.ndarray, interval: np.ndarray, subject: Subject) -> Figure
         ("the worst must reach", subject.limits.corruption_worst, "--"),
         ("the mean must reach", subject.limits.corruption_mean, ":"),
     ):
-        axes.axvline(100 * threshold, color=RED, linestyle=line, linewidth=1, label=f"{name} {threshold:.0%}")
+        label = f"{name} {wording.percent(threshold, 0)}"
+        axes.axvline(100 * threshold, color=RED, linestyle=line, linewidth=1, label=label)
     axes.set(xlim=(0, 100), xlabel="read right, %", ylim=(-0.6, len(names) - 0.4))
-    axes.set_yticks(places, [f"{name}: {WHAT[name]}" for name in names])
+    axes.set_yticks(places, [f"{named(name)}: {WHAT[name]}" for name in names])
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
 
@@ -448,7 +458,7 @@ def gallery(subject: Subject, trials: Mapping[str, Trial], which: slice) -> Figu
         ]
         for trial in trials.values()
     ]
-    return sheet(rows, names=list(trials))
+    return sheet(rows, names=[named(name) for name in trials])
 
 
 def curve_figure(curves: pd.DataFrame) -> Figure:

@@ -13,6 +13,9 @@ from pipeline.params import Gates
 from serving.images import normalise_all
 from serving.recogniser import Predictions, Recogniser
 
+THREADS = 2
+"""What a part does side by side: while one makes pictures, the other's network runs."""
+
 
 @dataclass(frozen=True)
 class Subject:

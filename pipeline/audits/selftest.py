@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
-from pipeline.audits import accuracy, calibration, population, style
+from pipeline.audits import accuracy, calibration, population, style, wording
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
 
@@ -348,13 +348,17 @@ def alarm_sentence(subject: Subject, alarms: pd.DataFrame) -> str:
     total, between = counts.pop(ANY), counts.pop(ANY_GROUP)
     level = FAIR_LEVEL * subject.limits.error
     within = "within" if total <= FALSE_ALARMS_ALLOWED * FAIR_CANDIDATES else "MORE than"
-    by_gate = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    by_gate = "; ".join(f"{wording.requirement(name).title}, {count}" for name, count in counts.items() if count)
+
+    def share(count: int) -> str:
+        interval = wording.span(*accuracy.exact_interval(count, FAIR_CANDIDATES), 1)
+        return f"{wording.percent(count / FAIR_CANDIDATES, 1)}, {interval}"
+
     return (
-        f"False alarms: of {FAIR_CANDIDATES} simulated networks that misread a true {level:.2%} of all images, whoever "
-        f"wrote them, {total} are refused by one gate or another ({total / FAIR_CANDIDATES:.1%}, 95 % interval "
-        f"{accuracy.exact_percent(total, FAIR_CANDIDATES)}): {within} the {FALSE_ALARMS_ALLOWED:.0%} that are allowed. "
-        f"By gate: {by_gate or 'none'}. The gates between digits, strokes and populations refuse {between} of them "
-        f"({between / FAIR_CANDIDATES:.1%}, 95 % interval {accuracy.exact_percent(between, FAIR_CANDIDATES)})."
+        f"False alarms: of {FAIR_CANDIDATES} simulated networks that misread a true {wording.percent(level)} of all "
+        f"images, whoever wrote them, {total} are refused by one gate or another ({share(total)}): {within} the "
+        f"{wording.percent(FALSE_ALARMS_ALLOWED, 0)} that are allowed. By requirement: {by_gate or 'none'}. The gates "
+        f"between digits, strokes and populations refuse {between} of them ({share(between)})."
     )
 
 
@@ -369,8 +373,9 @@ def answers_sentence(subject: Subject) -> str:
     true = left / (len(subject.labels) * (1 - declined))
     return (
         f"Such a network, as sure of its images as this one and perfectly calibrated, that declines as many "
-        f"({declined:.2%}, those it is least sure of), withholds {errors - left:.1f} of its {errors:g} errors: "
-        f"{true:.3%} of its answers are wrong in truth, where the gate allows {subject.limits.answered_error:.3%}."
+        f"({wording.percent(declined)}, those it is least sure of), withholds {errors - left:.1f} of its {errors:g} "
+        f"errors: {wording.percent(true, 3)} of its answers are wrong in truth, where the gate allows "
+        f"{wording.percent(subject.limits.answered_error, 3)}."
     )
 
 

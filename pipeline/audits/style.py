@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from scipy.stats import fisher_exact
 
 from pipeline import plots
+from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval, exact_percent, permutation_p
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Figures, Section, Subject
@@ -42,7 +43,7 @@ def measure(subject: Subject) -> Section:
     return Section(
         key="style",
         title="How it is written",
-        question="Are digits in an unusual hand - thin, thick, slanted, small, broken - read as well as the usual?",
+        question="Are digits in an unusual hand (thin, thick, slanted, small, broken) read as well as the usual?",
         gates=[broken_strokes(broken, wrong, subject.limits.broken_strokes)],
         findings=[
             against_whole(broken, wrong),
@@ -84,8 +85,8 @@ def broken_strokes(broken: np.ndarray, wrong: np.ndarray, threshold: float) -> G
         return Gate("broken_strokes", None, None, "at most", threshold, sentence, BROKEN_ANCHOR)
     low, high = interval = exact_interval(errors, images)
     sentence = (
-        f"{errors} of the {images:,} test images whose strokes are broken are misread: {errors / images:.2%}, "
-        f"95 % interval {low:.2%} to {high:.2%}."
+        f"{errors} of the {images:,} test images whose strokes are broken are misread: "
+        f"{wording.percent(errors / images)}, {wording.span(low, high)}."
     )
     return Gate("broken_strokes", errors / images, interval, "at most", threshold, sentence, BROKEN_ANCHOR)
 
@@ -99,8 +100,8 @@ def against_whole(broken: np.ndarray, wrong: np.ndarray) -> str:
     share, rest = errors / (errors + right), others / (others + others_right)
     ratio = f"{share / rest:.1f} times as often" if rest else "as against never"
     return (
-        f"A digit in more than one piece is misread in {share:.2%}, one in a single piece in {rest:.2%}: {ratio} "
-        f"(Fisher's exact test, p = {fisher_exact(np.array(counts)).pvalue:.2g})."
+        f"A digit in more than one piece is misread in {wording.percent(share)}, one in a single piece in "
+        f"{wording.percent(rest)}: {ratio} (Fisher's exact test, p = {fisher_exact(np.array(counts)).pvalue:.2g})."
     )
 
 
@@ -183,13 +184,14 @@ def style_sentence(row: Mapping[Hashable, Any]) -> str:
     """One row of `styles_table` in words."""
     verdict = "matters" if row["p, Holm"] < 0.05 else "shows no effect beyond chance"
     ends = [
-        f"{name} fifth {row[f'{name} fifth, error %']:.2f} %"
+        f"{row[f'{name} fifth, error %']:.2f} % of the {name} fifth"
         for name in ("lowest", "highest")
         if not np.isnan(row[f"{name} fifth, error %"])
     ]
     return (
-        f"{row['style'].capitalize()} {verdict}: misread are in the {', in the '.join([*ends, 'middle'])} "
-        f"{row['middle, error %']:.2f} % (p = {row['p, Holm']:.2g} after Holm's correction for five styles)."
+        f"{row['style'].capitalize()} {verdict}: misread are {', '.join(ends)}, "
+        f"{row['middle, error %']:.2f} % of the middle (p = {row['p, Holm']:.2g} after Holm's correction for five "
+        f"styles)."
     )
 
 
@@ -197,7 +199,7 @@ def draw(fifths: dict[str, np.ndarray], broken: np.ndarray, wrong: np.ndarray) -
     """Draw the error in each fifth of each style, and by pieces, with exact intervals."""
     figure = Figure(figsize=(11, 2.6), layout="constrained")
     panels = figure.subplots(1, len(fifths) + 1, sharey=True)
-    names = ["lowest", "", "middle", "", "highest"]
+    names = ["low", "", "middle", "", "high"]
     for axes, (style, fifth) in zip(panels, fifths.items(), strict=False):
         shares(axes, [wrong[fifth == part] for part in range(FIFTHS)])
         axes.set(title=style, xticks=range(FIFTHS), xticklabels=names)

@@ -1,4 +1,4 @@
-"""The words for a gate's record, as it stands in audit.json: what it is called, its amounts, its verdict."""
+"""The words of the audit: how amounts are written, what a gate is called, and what its record in audit.json says."""
 
 import re
 from collections.abc import Mapping
@@ -9,6 +9,23 @@ from typing import Any, Literal
 Record = Mapping[str, Any]
 Standing = Literal["failed", "close", "not measurable", "passed"]
 STANDINGS: tuple[Standing, ...] = ("failed", "close", "not measurable", "passed")
+SPACE = "\u00a0"
+"""Between an amount and its unit: no line ends there."""
+
+
+def percent(share: float, decimals: int = 2) -> str:
+    """A share of 1 in per cent, as the service's page writes it."""
+    return f"{100 * share:.{decimals}f}{SPACE}%"
+
+
+def span(low: float, high: float, decimals: int = 2) -> str:
+    """A 95 % interval of a share of 1."""
+    return bound(f"95 % interval {100 * low:.{decimals}f} to {percent(high, decimals)}")
+
+
+def bound(text: str) -> str:
+    """The same text with every amount kept on one line with its unit, and every p with its value."""
+    return re.sub(r"(?<=\d) (?=%|pp\b|px\b|°)", SPACE, re.sub(r"\bp = (?=\d)", f"p{SPACE}={SPACE}", text))
 
 
 @dataclass(frozen=True)
@@ -70,9 +87,9 @@ def amount(name: str, value: float, count: int = 2) -> str:
     """A value of a gate in its unit, with so many decimals of a percentage."""
     match requirement(name).unit:
         case "share":
-            return f"{100 * value:.{count}f} %"
+            return percent(value, count)
         case "points":
-            return f"{value:.{count}f} pp"
+            return f"{value:.{count}f}{SPACE}pp"
         case "number":
             return f"{value:.{count + 2}f}"
 
@@ -81,8 +98,8 @@ def interval(gate: Record) -> str:
     """The 95 % interval of a gate's estimate; empty where there is none."""
     if gate["interval"] is None:
         return ""
-    low, high = (amount(gate["name"], bound) for bound in gate["interval"])
-    return f"{low.removesuffix(' %').removesuffix(' pp')} to {high}"
+    low, high = (amount(gate["name"], end, decimals(gate)) for end in gate["interval"])
+    return f"{low.partition(SPACE)[0]} to {high}"
 
 
 def found(gate: Record) -> str:

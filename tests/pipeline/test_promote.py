@@ -141,14 +141,14 @@ def test_the_model_card_is_about_the_champion_that_is_served(project: Path) -> N
     card = (project / "reports/model_card.md").read_text()
     sha256 = json.loads((project / "reports/promotion.json").read_text())["champion"]["model_sha256"]
     assert sha256 in card
-    assert "| Errors: test images misread | 1.00 % |" in card
+    assert "| Errors: test images misread | 1.00\u00a0% |" in card
     made_up.train(project, "convnet", gain=0.3)
     made_up.evaluate(project, "convnet", 30, first=100)
     made_up.audit(project, "convnet", error=0.03)
     promote.main([])
     later = (project / "reports/model_card.md").read_text()
     assert sha256 in later
-    assert "| Errors: test images misread | 1.00 % |" in later
+    assert "| Errors: test images misread | 1.00\u00a0% |" in later
     assert "30 are misread by the\ncandidate alone and 4 by the champion alone" in later
 
 
@@ -156,7 +156,7 @@ def test_a_champion_that_is_audited_again_has_the_new_verdicts(project: Path) ->
     promote.main([])
     made_up.audit(project, "convnet", error=0.02)
     promote.main([])
-    assert "| Errors: test images misread | 2.00 % |" in (project / "reports/model_card.md").read_text()
+    assert "| Errors: test images misread | 2.00\u00a0% |" in (project / "reports/model_card.md").read_text()
 
 
 def test_the_stage_reads_nothing_of_the_test_set(project: Path) -> None:

@@ -123,7 +123,9 @@ def test_masked_gradients_give_themselves_away(subject, network):
     assert "random search" in rules
     assert "eps 1" in rules
     assert "loss rises" in rules
-    assert any(sentence.startswith("FAILED") and "do not trust" in sentence for sentence in section.findings)
+    [sentence] = [sentence for sentence in section.findings if sentence.startswith("FAILED")]
+    assert "do not trust" in sentence
+    assert all(rule in sentence for rule in failed(section))
     assert not any(sentence.startswith("Passed") for sentence in section.findings)
 
 

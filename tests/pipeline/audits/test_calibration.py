@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from pipeline import metrics
+from pipeline.audits.accuracy import CORRECTED, UNDECIDED
 from pipeline.audits.calibration import (
     answered_error,
     aurc,
@@ -61,6 +62,30 @@ def test_a_recogniser_that_answers_nothing_has_no_error_among_answers(samples):
     share, error, _ = measure(subject(samples, ~nothing, abstained=nothing)).gates
     assert error.passed is None
     assert share.value == 0
+
+
+def test_it_is_said_how_many_wrong_answers_the_labels_may_be_to_blame_for(samples):
+    """Wrong: on two labels known to be wrong, one as it should read; a doubtful label; others; and one declined."""
+    wronged, read_right = 947, 1621
+    labels = samples["label"].to_numpy(copy=True)
+    labels[read_right] = (CORRECTED[read_right] - 1) % 10
+    labels[wronged] = (CORRECTED[wronged] + 1) % 10
+    wrong, declined_one = np.zeros((2, len(samples)), bool)
+    wrong[[wronged, read_right, UNDECIDED[0], 10, 11, 12]] = True
+    declined_one[12] = True
+    one = subject(samples.assign(label=labels), wrong, abstained=declined_one)
+    section = measure(one)
+    assert section.findings[0].startswith(
+        "Wrong answers given: 5, of which 2 on the ten test images whose official label is known to be wrong "
+        "(1 of them name the digit that most people see there) and 1 on the five whose label is doubtful"
+    )
+    assert measured(section.gates[1])[0] == 5 / (len(samples) - 1)
+
+
+def test_labels_are_not_blamed_where_no_answer_is_wrong_or_none_is_known_to_be_doubtful(samples):
+    wrong = np.arange(len(samples)) < 5
+    for one in (subject(samples, ~wrong & wrong), subject(samples, wrong, source="mnist-sample")):
+        assert not any("official label" in finding for finding in measure(one).findings)
 
 
 def test_a_calibrated_network_stays_under_its_noise_floor_nineteen_times_in_twenty(rng):
@@ -147,7 +172,7 @@ def test_sure_errors_are_counted_and_shown(samples, rng):
     wrong = np.arange(len(samples)) < 20
     section = measure(subject(samples, wrong, confidence=confidence))
     assert any(finding.startswith("7 of 6,000 images") for finding in section.findings)
-    assert "Wrong answers given with a confidence above 0.99" in section.figures
+    assert "Misread with a confidence above 0.99" in section.figures
 
 
 def test_prediction_sets_are_told_for_each_population(samples):

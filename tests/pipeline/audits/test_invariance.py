@@ -122,13 +122,19 @@ def test_a_file_that_is_decoded_otherwise_is_caught(digits, monkeypatch):
     assert "GIF" in gate.sentence
 
 
+def test_where_no_change_matters_none_is_named():
+    trials = {name: invariance.Trial(np.ones(9, bool), np.zeros(9), np.zeros((9, 28, 28))) for name in ("PNG", "GIF")}
+    sentence = invariance.gate("invariance_lossless", "lose nothing", trials, 1.0, "").sentence
+    assert sentence.startswith("None of 2 changes that lose nothing changes an answer. Under each 9 of 9 answers stay")
+
+
 def test_growing_surer_with_damage_is_said():
     rng = np.random.default_rng(0)
     shares = rng.multinomial(300, np.full(300, 1 / 300), size=200) / 300
     steps = np.array([0.9, 0.8, 0.7, 0.75, 0.6])[:, None]
     curve = steps + rng.normal(0, 0.02, (5, 300))
     finding = invariance.direction_finding("noise", curve, shares)
-    assert "made it surer: from 50 to 75 by 5." in finding
+    assert "made the recogniser surer, as it should not: from 50 to 75 by 5." in finding
     falling = invariance.direction_finding("noise", np.sort(curve, axis=0)[::-1], shares)
     assert "never makes the recogniser surer" in falling
 

@@ -48,8 +48,8 @@ def test_it_says_what_it_is_for_and_what_not():
 
 def test_every_gate_stands_in_the_table_with_its_verdict():
     text = card(ERROR, RECALL, GAP)
-    assert "| Errors: test images misread | 0.38 % | 0.27 to 0.52 % | at most 0.40 % | close |" in text
-    assert "| 98.50 % | 97.00 to 99.00 % | at least 99.00 % | failed |" in text
+    assert "| Errors: test images misread | 0.38\u00a0% | 0.27 to 0.52\u00a0% | at most 0.40\u00a0% | close |" in text
+    assert "| 98.50\u00a0% | 97.00 to 99.00\u00a0% | at least 99.00\u00a0% | failed |" in text
     assert "| – | – | at most 0.50 pp | not measurable |" in text
     assert "It meets 1 of the 2 requirements that this data can show; 1 it cannot." in text
 
@@ -57,7 +57,10 @@ def test_every_gate_stands_in_the_table_with_its_verdict():
 def test_limits_name_what_is_missed_and_what_is_not_known():
     limits = card(ERROR, RECALL, GAP).partition("## Limits")[2].partition("##")[0]
     assert "**Not known: gap between the writers' populations.** This source does not say" in limits
-    assert "**Missed: the digit read worst.** 98.50 %, must be at least 99.00 %, missed by 0.50 %." in limits
+    assert (
+        "**Missed: the digit read worst.** 98.50\u00a0%, must be at least 99.00\u00a0%, missed by 0.50\u00a0%."
+        in limits
+    )
     assert "Errors" not in limits
 
 
@@ -88,7 +91,7 @@ def test_how_it_was_chosen_stands_there_with_the_comparison():
     paired = {"candidate_only": 3, "champion_only": 5, "p": 0.7265625}
     chosen = card(ERROR, comparison=paired).partition("## How it was chosen")[2]
     assert "The best of 3." in chosen
-    assert "| convnet | 99.42% | 29 of 5,016 | passed |" in chosen
+    assert "| convnet | 99.42\u00a0% | 29 of 5,016 | passed |" in chosen
     assert "p = 0.727" in chosen
     assert "McNemar" not in card(ERROR)
 

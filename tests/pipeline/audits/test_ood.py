@@ -65,7 +65,7 @@ def test_one_that_doubts_the_sets_more_than_the_digits_passes(tmp_path, monkeypa
     monkeypatch.setattr(ood.not_digits, "sets", lambda *_: {"squares": squares, "letters": squares})
     section = ood.measure(subject(tmp_path, novelty_threshold=1.05, gain=50))
     assert gates(section) == {"ood_auroc": True, "ood_confident": True, "letters_confident": True}
-    assert list(section.tables["Sets of pictures that show no digit"]["declined"]) == ["100.0%"] * 2
+    assert list(section.tables[ood.SETS]["declined, %"]) == [100.0] * 2
 
 
 def test_the_doubt_exceeds_one_where_the_recogniser_abstains(tmp_path):
@@ -106,7 +106,7 @@ def test_fooling_images_are_shown_where_the_network_is_at_hand(tmp_path):
     given = subject(tmp_path, 6.5)
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     without, having = ood.measure(given), ood.measure(given, network)
-    name = "Sets of pictures that show no digit"
+    name = ood.SETS
     assert set(having.tables[name]["set"]) - set(without.tables[name]["set"]) == {"fooling images"}
     assert any("No fooling images" in finding for finding in without.findings)
     assert len(having.figures) == 2

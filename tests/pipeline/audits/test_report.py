@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -79,23 +80,23 @@ def test_what_meets_all_or_nothing_is_not_called_close(gate, standing):
 
 def test_a_near_miss_is_told_with_the_digits_that_show_it():
     near = Gate("error", 0.0040001, (0.003, 0.005), "at most", 0.004, "").record()
-    assert wording.verdict(near) == "0.40001 %, must be at most 0.40000 %, missed by 0.00001 %"
-    assert wording.verdict(FAILED.record()) == "0.60 pp, must be at most 0.50 pp, missed by 0.10 pp"
+    assert wording.verdict(near) == "0.40001\u00a0%, must be at most 0.40000\u00a0%, missed by 0.00001\u00a0%"
+    assert wording.verdict(FAILED.record()) == "0.60\u00a0pp, must be at most 0.50\u00a0pp, missed by 0.10\u00a0pp"
     assert wording.verdict(UNMEASURED.record()) == "not measurable"
 
 
 def test_no_gate_that_failed_looks_met():
     near = Gate("answered_error", 0.0010134, (0.0005, 0.0019), "at most", 0.001, "")
     card = report.card(near, Section("calibration", "", ""))
-    assert (card["value"], card["asked"]) == ("0.101 %", "at most 0.100 %")
-    assert (wording.found(PASSED.record()), wording.asked(PASSED.record())) == ("99.50 %", "at least 99.00 %")
+    assert (card["value"], card["asked"]) == ("0.101\u00a0%", "at most 0.100\u00a0%")
+    assert (wording.found(PASSED.record()), wording.asked(PASSED.record())) == ("99.50\u00a0%", "at least 99.00\u00a0%")
     assert wording.found(UNMEASURED.record()) == "–"
 
 
 def test_the_verdict_says_whether_it_may_be_served_and_why_not():
     refused = report.verdict("convnet", [gate.record() for gate in (PASSED, CLOSE, FAILED, UNMEASURED)])
     assert refused.startswith("convnet may not be served: it misses 1 of the 3 requirements measured.")
-    assert "(0.60 pp, must be at most 0.50 pp, missed by 0.10 pp)" in refused
+    assert "(0.60\u00a0pp, must be at most 0.50\u00a0pp, missed by 0.10\u00a0pp)" in refused
     assert "another test set might decide otherwise: Errors." in refused
     assert "This data cannot show: Errors on students' digits." in refused
     served = report.verdict("convnet", [PASSED.record(), PASSED.record()])
@@ -133,6 +134,20 @@ def test_the_page_asks_nobody_for_anything():
     assert sources
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert not re.findall(r"https?:|url\(|@import", re.sub(r"base64,[^\"]*", "", html))
+
+
+def test_a_wide_figure_is_scrolled_and_not_shrunk_on_a_phone():
+    figures: Figures = {"wide": Figure(figsize=(11, 2)), "narrow": Figure(figsize=(5, 2))}
+    html = page(replace(section(PASSED), figures=figures))
+    classes = {str(attributes["alt"]): attributes.get("class") for tag, attributes in Reader(html).tags if tag == "img"}
+    assert classes == {"wide": "wide", "narrow": None}
+    regions = [attributes["aria-label"] for _, attributes in Reader(html).tags if attributes.get("role") == "region"]
+    assert "wide" in regions
+
+
+@pytest.mark.parametrize(("value", "text"), [(3.385e-05, "0.00003385"), (-0.0, "0"), (0.5, "0.5"), (12345.6, "12,346")])
+def test_small_numbers_are_written_out_and_nothing_has_no_sign(value, text):
+    assert report.text(value) == text
 
 
 def test_figures_are_embedded_in_the_size_they_were_drawn():

@@ -162,7 +162,7 @@ def test_severity_curves_tell_where_accuracy_breaks():
     rows: list[tuple[Any, ...]] = [("rotate", level, f"{level}0°", 1 - level / 40, 1.0) for level in range(1, 6)]
     rows += [("blur", level, f"{level} px", 0.99, 1.0) for level in range(1, 6)]
     found = curve_table(pd.DataFrame(rows, columns=["family", "level", "dial", "right", "answered"]))
-    assert found["under 95% from"].to_dict() == {"rotate": "30°", "blur": "never"}
+    assert found["under 95 % from"].to_dict() == {"rotate": "30°", "blur": "never"}
     assert found.loc["rotate", "mean"] == 92.5
     assert found.loc["rotate", "level 2"] == "95.0 (20°)"
 

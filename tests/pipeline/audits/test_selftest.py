@@ -41,7 +41,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_verdicts_are_those_of_the_sections(audited):
-    sections = (accuracy.measure(audited, None), population.measure(audited), style.measure(audited))
+    sections = (accuracy.measure(audited), population.measure(audited), style.measure(audited))
     expected = [gate for section in (*sections, calibration.measure(audited)) for gate in section.gates]
     found, wanted = (
         sorted((gate.name, gate.value, gate.limit, gate.threshold) for gate in gates)
@@ -135,8 +135,8 @@ def test_power_grows_with_the_ratio_and_with_the_errors(audited, monkeypatch):
 def test_the_section_says_when_too_many_are_refused(audited, monkeypatch):
     few(monkeypatch)
     alarms = pd.DataFrame({"gate": ["error", selftest.ANY_GROUP, selftest.ANY], "refused": [1, 0, 2]})
-    assert "within the 10%" in selftest.alarm_sentence(audited, alarms)
-    assert "MORE than the 10%" in selftest.alarm_sentence(audited, alarms.assign(refused=[3, 0, 3]))
+    assert "within the 10\u00a0%" in selftest.alarm_sentence(audited, alarms)
+    assert "MORE than the 10\u00a0%" in selftest.alarm_sentence(audited, alarms.assign(refused=[3, 0, 3]))
 
 
 def test_a_source_without_writers_says_what_it_cannot_measure(audited, monkeypatch):

@@ -41,5 +41,5 @@ def test_the_card_words_the_audits_gates(recogniser):
     assert "70,000" in made["data"]
     assert made["verdict"] == "It meets 1 of the 1 requirements that this data can show."
     [figure] = made["figures"]
-    assert (figure["value"], figure["asked"], figure["standing"]) == ("0.72 %", "at most 1.80 %", "passed")
+    assert (figure["value"], figure["asked"], figure["standing"]) == ("0.72\u00a0%", "at most 1.80\u00a0%", "passed")
     assert made["mistakes"]["wrong"] == 0
