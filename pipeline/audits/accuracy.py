@@ -118,7 +118,10 @@ def three_errors(subject: Subject) -> pd.DataFrame:
     if subject.source == "mnist":
         rows = subject.samples["source_row"]
         kept = ~rows.isin([*CORRECTED, *UNDECIDED]).to_numpy()
-        counts["ten wrong labels corrected"] = (int((subject.predictions.digit != corrected(subject)).sum()), len(rows))
+        counts["ten wrong labels corrected"] = (
+            int((subject.predictions.digit != corrected_labels(subject)).sum()),
+            len(rows),
+        )
         counts["fifteen doubtful labels left out"] = (int(subject.wrong[kept].sum()), int(kept.sum()))
     return pd.DataFrame(
         {
@@ -132,7 +135,7 @@ def three_errors(subject: Subject) -> pd.DataFrame:
     )
 
 
-def corrected(subject: Subject) -> np.ndarray:
+def corrected_labels(subject: Subject) -> np.ndarray:
     """The labels of MNIST's own test file, int [N], with those of `CORRECTED` in the place of the official ones."""
     rows = subject.samples["source_row"]
     return rows.map(CORRECTED).fillna(pd.Series(subject.labels, index=rows.index)).to_numpy(int)
@@ -163,10 +166,11 @@ def equal_digits(labels: np.ndarray, wrong: np.ndarray, draws: int, rng: np.rand
     shares = errors / totals
     null = rng.multivariate_hypergeometric(totals, int(errors.sum()), size=draws)
     p = permutation_p(float(excess(errors, totals)), excess(null, totals))
-    verdict = "one digit is misread more than chance would give" if p < 0.05 else "no digit more than chance would give"
+    verdict = "One digit is" if p < 0.05 else "No digit is"
     return (
-        f"Among the ten digits {verdict}: {shares.argmax()} is misread in {wording.percent(shares.max())}, all "
-        f"together in {wording.percent(errors.sum() / totals.sum())} (permutation test of the worst, p = {p:.3g})."
+        f"{verdict} misread more than chance would give: most often {shares.argmax()}, in "
+        f"{wording.percent(shares.max())}, all together in "
+        f"{wording.percent(errors.sum() / totals.sum())} (permutation test of the worst of ten digits, p = {p:.3g})."
     )
 
 

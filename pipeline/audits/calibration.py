@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pipeline import metrics, plots
 from pipeline.audits import wording
-from pipeline.audits.accuracy import CORRECTED, UNDECIDED, corrected, exact_interval, exact_percent
+from pipeline.audits.accuracy import CORRECTED, UNDECIDED, corrected_labels, exact_interval, exact_percent
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled
 from pipeline.audits.section import Figures, Section, Subject
@@ -309,10 +309,10 @@ def blamed_on_labels(subject: Subject) -> list[str]:
         return []
     rows = subject.samples["source_row"]
     mislabelled, doubtful = (given & rows.isin(known).to_numpy() for known in (CORRECTED, UNDECIDED))
-    agreeing = mislabelled & (subject.predictions.digit == corrected(subject))
+    agreeing = mislabelled & (subject.predictions.digit == corrected_labels(subject))
     return [
         f"Wrong answers given: {given.sum()}, of which {mislabelled.sum()} on the ten test images whose official label "
-        f"is known to be wrong ({agreeing.sum()} of them name the digit that most people see there) and "
+        f"is known to be wrong (naming the digit that most people see there: {agreeing.sum()}) and "
         f"{doubtful.sum()} on the five whose label is doubtful (Northcutt et al., NeurIPS 2021). The gate counts them "
         f"all, by the official labels."
     ]

@@ -167,7 +167,7 @@ def findings(subject: Subject, trials: dict[str, Trial], digits: np.ndarray) -> 
         "validation digits alone; no picture shown here had a part in that."
     ]
     taken = [
-        f"of {name}, " + ", ".join(f"{count} for a {digit}" for digit, count in counts.head(3).items())
+        f"of {name}, " + ", ".join(f"{count} as {digit}" for digit, count in counts.head(3).items())
         for name, trial in trials.items()
         if len(counts := pd.Series(trial.answers.digit[trial.confident]).value_counts())
     ]

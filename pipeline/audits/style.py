@@ -190,7 +190,7 @@ def style_sentence(row: Mapping[Hashable, Any]) -> str:
     ]
     return (
         f"{row['style'].capitalize()} {verdict}: misread are {', '.join(ends)}, "
-        f"{row['middle, error %']:.2f} % of the middle (p = {row['p, Holm']:.2g} after Holm's correction for five "
+        f"{row['middle, error %']:.2f} % of the middle (p = {row['p, Holm']:.3g} after Holm's correction for five "
         f"styles)."
     )
 

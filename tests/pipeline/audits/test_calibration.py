@@ -77,7 +77,7 @@ def test_it_is_said_how_many_wrong_answers_the_labels_may_be_to_blame_for(sample
     section = measure(one)
     assert section.findings[0].startswith(
         "Wrong answers given: 5, of which 2 on the ten test images whose official label is known to be wrong "
-        "(1 of them name the digit that most people see there) and 1 on the five whose label is doubtful"
+        "(naming the digit that most people see there: 1) and 1 on the five whose label is doubtful"
     )
     assert measured(section.gates[1])[0] == 5 / (len(samples) - 1)
 

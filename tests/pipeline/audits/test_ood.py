@@ -56,7 +56,8 @@ def test_a_recogniser_that_takes_everything_for_a_digit_is_refused(tmp_path):
     section = ood.measure(subject(tmp_path, novelty_threshold=1e6, gain=50))
     assert gates(section) == {"ood_auroc": False, "ood_confident": False, "letters_confident": False}
     assert all(gate.value is not None and gate.value > 0.8 for gate in section.gates[1:])
-    assert any("Taken for digits" in finding for finding in section.findings)
+    assert sum("Taken for digits" in finding for finding in section.findings) == 1
+    assert [gate.anchor for gate in section.gates if gate.name == "letters_confident"] == [""]
 
 
 def test_one_that_doubts_the_sets_more_than_the_digits_passes(tmp_path, monkeypatch):

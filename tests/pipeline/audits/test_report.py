@@ -145,6 +145,13 @@ def test_a_wide_figure_is_scrolled_and_not_shrunk_on_a_phone():
     assert "wide" in regions
 
 
+def test_a_table_with_more_beyond_its_edge_casts_a_shadow_there():
+    box = re.search(r"\.box \{.*?\}", page(section(PASSED)), re.DOTALL)
+    assert box
+    assert box[0].count(" local,") == 4, "covers that scroll with the table, one at each edge"
+    assert box[0].count("var(--shade)") == 4
+
+
 @pytest.mark.parametrize(("value", "text"), [(3.385e-05, "0.00003385"), (-0.0, "0"), (0.5, "0.5"), (12345.6, "12,346")])
 def test_small_numbers_are_written_out_and_nothing_has_no_sign(value, text):
     assert report.text(value) == text
