@@ -50,7 +50,7 @@ def test_every_gate_stands_in_the_table_with_its_verdict():
     text = card(ERROR, RECALL, GAP)
     assert "| Errors: test images misread | 0.38\u00a0% | 0.27 to 0.52\u00a0% | at most 0.40\u00a0% | close |" in text
     assert "| 98.50\u00a0% | 97.00 to 99.00\u00a0% | at least 99.00\u00a0% | failed |" in text
-    assert "| – | – | at most 0.50 pp | not measurable |" in text
+    assert "| – | – | at most 0.50\u00a0pp | not measurable |" in text
     assert "It meets 1 of the 2 requirements that this data can show; 1 it cannot." in text
 
 
