@@ -21,7 +21,7 @@ DIALS = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", prec
 SMALL: dict[str, dict[str, Any]] = {
     "perceptron": {"epochs": 3, "batch_size": 64},
     "mlp": {"epochs": 3, "hidden": [32], "batch_size": 64},
-    "convnet": {"epochs": 3, "width": 4, "batch_size": 64},
+    "convnet": {"epochs": 3, "width": 4, "batch_size": 64, "hardest": 0.5, "others": 0.6},
 }
 
 

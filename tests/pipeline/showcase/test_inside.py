@@ -24,7 +24,8 @@ EXPECTED = {
     "perceptron": [("dense", 16, None, "sigmoid"), ("dense", 16, None, "sigmoid"), ("dense", 10, None, "softmax")],
     "mlp": [("dense", 32, None, "relu"), ("dense", 24, None, "relu"), ("dense", 10, None, "softmax")],
     "convnet": [
-        *(("convolution", 4, kernel, "relu") for kernel in (3, 3, 5)),
+        ("convolution", 16, 3, "relu"),
+        *(("convolution", 4, kernel, "relu") for kernel in (3, 5)),
         *(("convolution", 8, kernel, "relu") for kernel in (3, 3, 5)),
         ("convolution", 16, 4, "relu"),
         ("dense", 10, None, "softmax"),
@@ -67,7 +68,7 @@ def test_the_first_layers_answers_come_from_the_first_layers_weights(exported):
         one for one in onnx.load_from_string(model).graph.initializer if one.name.endswith(("0.weight", "1.weight"))
     ][:1]
     np.testing.assert_array_equal(weights, onnx.numpy_helper.to_array(stored))
-    assert weights.shape == ((4, 1, 3, 3) if first["kernel"] else (first["units"], 784)), name
+    assert weights.shape == (first["units"], *((1, 3, 3) if first["kernel"] else (784,))), name
 
 
 def test_the_novelty_is_left_out_and_equal_models_give_equal_bytes(exported):
