@@ -23,9 +23,10 @@ from pipeline import params
 from pipeline.data.store import load_split
 from pipeline.models import novelty
 from pipeline.models.batches import Digits
-from pipeline.models.calibrate import calibrate
-from pipeline.models.export import observe, to_onnx
+from pipeline.models.calibrate import temperature, thresholds
+from pipeline.models.export import answers, labelled, logits_of, observe, to_onnx
 from pipeline.models.fit import fit
+from pipeline.models.quantise import quantised
 from pipeline.stage import stage
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import Inputs, inputs
@@ -33,8 +34,8 @@ from pipeline.tracking.runs import publish_training, training
 
 PROCESSED = Path("data/processed")
 RESUME = Path(".resume")
-FITTED = 10_000
-"""Training images at most that novelty is fitted to, taken from all over the set."""
+FITTED, RANGED = 10_000, 1000
+"""Training images at most that novelty is fitted to, and by which integers get their range; from all over the set."""
 
 
 @stage("train", network="a name under networks in params.yaml")
@@ -99,9 +100,9 @@ def exported(
     """The network as it is served: what it finds novel is fitted to training digits, its thresholds to validation."""
     images, labels = (array[:: math.ceil(len(array) / FITTED)] for array in train)
     distance = novelty.fit(observe(network, images)[1], labels)
-    logits, features = observe(network, val[0])
-    calibrated = calibrate(logits, distance.of(features), val[1], calibration)
-    return to_onnx(network, calibrated, distance, identity)
+    scale = temperature(logits_of(network, val[0]), val[1])
+    model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGED)])
+    return labelled(model, identity, thresholds(*answers(model, val[0]), val[1], calibration))
 
 
 if __name__ == "__main__":

@@ -4,32 +4,27 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from pipeline.params import Calibration
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """What the recogniser needs beside the network."""
+class Thresholds:
+    """By which the recogniser answers, abstains, and names the digits that cannot be ruled out."""
 
-    temperature: float
-    """Logits are divided by it."""
     confidence_threshold: float
-    """The recogniser abstains under it."""
+    """It abstains under it."""
     novelty_threshold: float
-    """The recogniser abstains over it."""
+    """It abstains over it."""
     conformal_threshold: float
     """Digits at least as probable belong to the prediction set."""
 
 
-def calibrate(logits: np.ndarray, novelty: np.ndarray, labels: np.ndarray, dials: Calibration) -> Calibrated:
-    """Fit temperature and thresholds to validation logits, float [N, 10], novelty, float [N], and labels, int [N]."""
-    scale = temperature(logits, labels)
-    probabilities = softmax(logits / scale, axis=1)
+def thresholds(probabilities: np.ndarray, novelty: np.ndarray, labels: np.ndarray, dials: Calibration) -> Thresholds:
+    """Set them by what the model says of validation: float [N, 10], and float [N]; labels are int [N]."""
     confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, dials)
-    return Calibrated(
-        temperature=scale,
+    return Thresholds(
         confidence_threshold=confidence_threshold,
         novelty_threshold=novelty_threshold,
         conformal_threshold=conformal_threshold(probabilities, labels, dials.miscoverage),

@@ -1,16 +1,20 @@
-"""Export a network to ONNX, with its preprocessing, its calibration and its measure of novelty inside the graph."""
+"""Export a network to ONNX, with its preprocessing, its temperature and its measure of novelty inside the graph."""
 
 import logging
 import warnings
+from dataclasses import asdict
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.calibrate import Calibrated
+from pipeline.models.calibrate import Thresholds
 from pipeline.models.networks import standardise
 from pipeline.models.novelty import Novelty, look
+
+BATCH = 1000  # images given to the network at once
 
 
 class Served(nn.Module):
@@ -38,7 +42,7 @@ def prepared(pixels: Tensor) -> Tensor:
 def observe(network: nn.Module, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Uncalibrated logits, float32 [N, 10], and features, float32 [N, D], of images, uint8 [N, 28, 28]."""
     network.eval()
-    seen = [look(network, prepared(batch.float())) for batch in torch.from_numpy(images).split(1000)]
+    seen = [look(network, prepared(batch.float())) for batch in torch.from_numpy(images).split(BATCH)]
     logits, features = (torch.cat(parts).numpy() for parts in zip(*seen, strict=True))
     return logits, features
 
@@ -48,8 +52,8 @@ def logits_of(network: nn.Module, images: np.ndarray) -> np.ndarray:
     return observe(network, images)[0]
 
 
-def to_onnx(network: nn.Module, calibrated: Calibrated, novelty: Novelty, identity: dict[str, str]) -> bytes:
-    """One self-contained ONNX model; ``identity`` and the thresholds stand in its metadata.
+def to_onnx(network: nn.Module, temperature: float, novelty: Novelty) -> bytes:
+    """One self-contained ONNX model: from pixels to probabilities, logits and novelty, as ``Served``.
 
     The same weights give the same bytes: the exporter's traces of source files and paths are stripped.
     """
@@ -57,7 +61,7 @@ def to_onnx(network: nn.Module, calibrated: Calibrated, novelty: Novelty, identi
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            Served(network, calibrated.temperature, novelty).eval(),
+            Served(network, temperature, novelty).eval(),
             (torch.zeros(2, 28, 28),),
             input_names=["pixels"],
             output_names=["probabilities", "logits", "novelty"],
@@ -69,12 +73,25 @@ def to_onnx(network: nn.Module, calibrated: Calibrated, novelty: Novelty, identi
     for item in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         del item.metadata_props[:]
         item.doc_string = ""
-    metadata = {
-        **identity,
-        "confidence_threshold": repr(calibrated.confidence_threshold),
-        "novelty_threshold": repr(calibrated.novelty_threshold),
-        "conformal_threshold": repr(calibrated.conformal_threshold),
-    }
-    onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
+
+
+def answers(model: bytes, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says of images, uint8 [N, 28, 28]: probabilities, float32 [N, 10], and novelty, float32 [N]."""
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    seen = [
+        session.run(["probabilities", "novelty"], {"pixels": images[start : start + BATCH].astype(np.float32)})
+        for start in range(0, len(images), BATCH)
+    ]
+    probabilities, novelty = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    return probabilities, novelty
+
+
+def labelled(model: bytes, identity: dict[str, str], thresholds: Thresholds) -> bytes:
+    """The ONNX model with ``identity`` and the thresholds in its metadata, and nothing else there."""
+    whole = onnx.load_from_string(model)
+    del whole.metadata_props[:]
+    numbers = {name: repr(value) for name, value in asdict(thresholds).items()}
+    onnx.helper.set_model_props(whole, identity | numbers)
+    return whole.SerializeToString(deterministic=True)

@@ -14,6 +14,7 @@ from onnx.utils import Extractor
 
 WEIGHTED = {"Conv": "convolution", "Gemm": "dense", "MatMul": "dense"}
 NONLINEAR = {"Relu": "relu", "Sigmoid": "sigmoid"}
+QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 
 
 def derive(content: bytes) -> bytes:
@@ -38,23 +39,39 @@ def derive(content: bytes) -> bytes:
 
 def describe(model: onnx.ModelProto) -> list[dict[str, Any]]:
     """The layers from pixels to logits: kind, units, kernel (None for a dense one), activation and output of each."""
-    sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    sizes = _sizes(model)
     readers = {name: node for node in model.graph.node for name in node.input}
     layers = []
     for node in _weighted(model):
         size = sizes[node.input[1]]
-        after = readers.get(node.output[0], node)  # nothing follows where the weights give the logits themselves
-        nonlinear = after.op_type in NONLINEAR
+        activation, output = _activation(node, readers)
         layers.append(
             {
                 "kind": WEIGHTED[node.op_type],
                 "units": size[0] if _rows_are_units(node) else size[1],
                 "kernel": size[2] if node.op_type == "Conv" else None,
-                "activation": NONLINEAR[after.op_type] if nonlinear else "softmax",
-                "output": after.output[0] if nonlinear else "logits",
+                "activation": activation,
+                "output": output,
             }
         )
     return layers
+
+
+def _sizes(model: onnx.ModelProto) -> dict[str, list[int]]:
+    """The shape of every weight, under the name by which layers read it, in integers or not."""
+    sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    integers = [node for node in model.graph.node if node.op_type == DEQUANTISE and node.input[0] in sizes]
+    return sizes | {node.output[0]: sizes[node.input[0]] for node in integers}
+
+
+def _activation(node: NodeProto, readers: dict[str, NodeProto]) -> tuple[str, str]:
+    """The nonlinearity that follows weights, and the output that it goes to; nothing follows the logits'."""
+    after = readers.get(node.output[0], node)
+    if after.op_type == QUANTISE:  # its integers begin at 0, which cuts off what is below
+        return "relu", readers[after.output[0]].output[0]
+    if after.op_type in NONLINEAR:
+        return NONLINEAR[after.op_type], after.output[0]
+    return "softmax", "logits"
 
 
 def _weighted(model: onnx.ModelProto) -> list[NodeProto]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from pipeline.models.calibrate import abstention, calibrate, conformal_threshold, temperature
+from pipeline.models.calibrate import abstention, conformal_threshold, temperature, thresholds
 from pipeline.params import Calibration
 
 RNG = np.random.default_rng(0)
@@ -25,11 +25,12 @@ def test_the_temperature_undoes_overconfidence(scale):
 @pytest.mark.parametrize("related", [True, False])
 def test_the_thresholds_decline_their_shares_and_no_more(related):
     logits, labels = answers(1.0)
+    probabilities = softmax(logits, axis=1)
     novelty = RNG.gamma(2, size=len(labels))
     if related:
-        novelty += 3 * (softmax(logits, axis=1).max(1) < 0.4)
-    found = calibrate(logits, novelty, labels, Calibration(abstained=0.05, novel=0.01, miscoverage=0.1))
-    uncertain = softmax(logits / found.temperature, axis=1).max(1) < found.confidence_threshold
+        novelty += 3 * (probabilities.max(1) < 0.4)
+    found = thresholds(probabilities, novelty, labels, Calibration(abstained=0.05, novel=0.01, miscoverage=0.1))
+    uncertain = probabilities.max(1) < found.confidence_threshold
     novel = novelty > found.novelty_threshold
     assert novel.mean() == pytest.approx(0.01, abs=0.001)
     assert (uncertain | novel).mean() == pytest.approx(0.05, abs=0.001)

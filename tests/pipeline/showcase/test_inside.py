@@ -9,16 +9,15 @@ import pytest
 import torch
 
 from pipeline.models import novelty
-from pipeline.models.calibrate import Calibrated
 from pipeline.models.export import observe, to_onnx
 from pipeline.models.networks import build
+from pipeline.models.quantise import quantised
 from pipeline.params import load
 from pipeline.showcase import inside
 from tests import toy_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8)
 PIXELS = IMAGES[:3].astype(np.float32)
-CALIBRATED = Calibrated(temperature=1.7, confidence_threshold=0.4, novelty_threshold=1.5, conformal_threshold=0.01)
 SMALL = {"perceptron": {}, "mlp": {"hidden": [32, 24]}, "convnet": {"width": 4}}
 EXPECTED = {
     "perceptron": [("dense", 16, None, "sigmoid"), ("dense", 16, None, "sigmoid"), ("dense", 10, None, "softmax")],
@@ -41,7 +40,7 @@ def exported(request: pytest.FixtureRequest) -> tuple[str, bytes]:
     network(torch.randn(64, 1, 28, 28))
     network.eval()
     distance = novelty.fit(observe(network, IMAGES)[1], np.arange(200) % 10)
-    return name, to_onnx(network, CALIBRATED, distance, {"name": name, "source": "mnist", "run_key": "0" * 16})
+    return name, quantised(to_onnx(network, 1.7, distance), IMAGES)
 
 
 def test_every_layer_is_described_and_its_activations_lead_to_the_same_logits(exported):
