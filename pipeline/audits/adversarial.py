@@ -24,6 +24,7 @@ Attack = Callable[[nn.Module, Tensor, Tensor, float, torch.Generator], Tensor]
 SURE = 0.95
 """How probable a wrong digit must be before an attack rests."""
 FGSM, PGD, APGD_CE, APGD_DLR = "FGSM", "PGD, 40 steps, 5 restarts", "APGD-CE, 100 steps", "APGD-DLR, 100 steps"
+TARGETED = "APGD-DLR towards each digit, 100 steps"
 SQUARE = "Square, 1,000 queries"
 WHITE_BOX: dict[str, Attack] = {
     FGSM: lambda network, images, labels, eps, _: attacks.fgsm(network, images, labels, eps),
@@ -35,6 +36,9 @@ WHITE_BOX: dict[str, Attack] = {
     ),
     APGD_DLR: lambda network, images, labels, eps, generator: attacks.apgd(
         network, images, labels, eps, attacks.dlr, 100, generator
+    ),
+    TARGETED: lambda network, images, labels, eps, generator: attacks.apgd_targeted(
+        network, images, labels, eps, 100, generator
     ),
 }
 BLACK_BOX: dict[str, Attack] = {
@@ -267,7 +271,7 @@ def comparisons(outcomes: dict[tuple[str, float], Outcome], standing: dict[float
             )
         )
     smaller, larger = EPSILONS
-    for name in (PGD, APGD_CE, APGD_DLR, SQUARE):
+    for name in (PGD, APGD_CE, APGD_DLR, TARGETED, SQUARE):
         near, far = outcomes[name, smaller].accuracy, outcomes[name, larger].accuracy
         seen = f"{wording.percent(near, 1)} at eps {smaller}, {wording.percent(far, 1)} at {larger}"
         checks.append(Check(f"{name}: a larger change misleads more", seen, far <= near + TOLERANCE))
@@ -277,7 +281,7 @@ def comparisons(outcomes: dict[tuple[str, float], Outcome], standing: dict[float
 def probes(probe: Trial) -> list[Check]:
     """The checks that attack again: any change allowed, more and more steps, and the loss on the way."""
     eps = EPSILONS[0]
-    free = probe.run(PGD, WHITE_BOX[PGD], 1.0)
+    free = probe.run(TARGETED, WHITE_BOX[TARGETED], 1.0)
 
     def with_steps(steps: int) -> float:
         pictures = attacks.pgd(

@@ -93,14 +93,14 @@ def test_a_linear_network_is_left_the_accuracy_that_theory_gives_it(subject, net
     for eps in adversarial.EPSILONS:
         robust = (np.maximum(ink - eps, 0) > eps).mean()
         assert 0.1 < robust < 0.95
-        for attack in (adversarial.PGD, adversarial.APGD_CE, "all with gradients together"):
+        for attack in (adversarial.PGD, adversarial.APGD_CE, adversarial.TARGETED, "all with gradients together"):
             row = found(attack, eps)
             assert row["read right"] == pytest.approx(robust, abs=0.04)
             assert row["from"] < robust < row["to"]
             assert row["images"] == COUNT
     assert found("none", 0.0)["read right"] == 1
     assert failed(section) == []
-    assert any(sentence.startswith("Passed: all 12") for sentence in section.findings)
+    assert any(sentence.startswith("Passed: all 13") for sentence in section.findings)
     assert "not trained against attacks" in section.findings[0]
     assert section.gates == []
     assert len(section.figures) == 3
@@ -113,7 +113,7 @@ def test_abstention_and_wrong_answers_share_the_misread(subject, network):
     np.testing.assert_allclose(
         (1 - asked["read right"]) * (1 - asked["abstained, of the misread"]), asked["answered wrongly"]
     )
-    stopped = left[left["attack"].isin([adversarial.APGD_DLR, adversarial.SQUARE])]
+    stopped = left[left["attack"].isin([adversarial.APGD_DLR, adversarial.TARGETED, adversarial.SQUARE])]
     assert stopped["abstained, of the misread"].isna().all()
 
 

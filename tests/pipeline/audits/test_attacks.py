@@ -25,6 +25,9 @@ ATTACKS: dict[str, Callable[[nn.Module, Tensor, Tensor, float], Tensor]] = {
     "apgd-dlr": lambda network, images, labels, eps: attacks.apgd(
         network, images, labels, eps, attacks.dlr, 40, generator()
     ),
+    "targeted": lambda network, images, labels, eps: attacks.apgd_targeted(
+        network, images, labels, eps, 40, generator()
+    ),
     "square": lambda network, images, labels, eps: attacks.square(network, images, labels, eps, 500, generator()),
 }
 
@@ -91,7 +94,9 @@ def misread(network: nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
     return attacks.logits_of(network, pictures).argmax(1) != labels
 
 
-@pytest.mark.parametrize(("name", "missed"), [("pgd", 0.04), ("apgd-ce", 0.04), ("apgd-dlr", 0.04), ("square", 0.1)])
+@pytest.mark.parametrize(
+    ("name", "missed"), [("pgd", 0.04), ("apgd-ce", 0.04), ("apgd-dlr", 0.04), ("targeted", 0.02), ("square", 0.1)]
+)
 def test_what_can_be_broken_is_broken_and_nothing_else(linear, images, labels, name, missed):
     possible = breakable(linear, images, labels, EPS)
     assert 0.3 < possible.float().mean() < 0.9
@@ -111,7 +116,7 @@ def test_pictures_stay_within_eps_and_in_range_and_are_the_same_each_time(linear
     torch.testing.assert_close(ATTACKS[name](linear, images, labels, EPS), pictures, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", ["pgd", "apgd-ce", "apgd-dlr", "square"])
+@pytest.mark.parametrize("name", ["pgd", "apgd-ce", "apgd-dlr", "targeted", "square"])
 def test_a_network_that_breaks_is_shown_few_pictures(linear, images, labels, name):
     network = Counted(linear)
     assert misread(linear, ATTACKS[name](network, images, labels, 0.6), labels).all()
@@ -135,6 +140,21 @@ def test_logits_so_large_that_cross_entropy_has_no_gradient_do_not_stop_dlr(line
     )
     assert blind.sum() < 0.5 * possible.sum()
     assert seeing.sum() > 0.9 * possible.sum()
+
+
+class Detour(nn.Module):
+    """Of one pixel: the runner-up never gets ahead, however near; the digit that does lies the other way, behind."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        ink = pictures.flatten(1)
+        return torch.cat([0 * ink, -0.1 - (ink - 0.6).abs(), 10 * (0.25 - ink), 0 * ink - 3], dim=1)
+
+
+def test_asking_for_each_digit_finds_the_one_that_the_nearest_hides():
+    images, labels = torch.full((40, 1, 1, 1), 0.5), torch.zeros(40, dtype=torch.long)
+    plain, targeted = (ATTACKS[name](Detour(), images, labels, 0.3) for name in ("apgd-dlr", "targeted"))
+    assert misread(Detour(), plain, labels).float().mean() < 0.5
+    assert misread(Detour(), targeted, labels).all()
 
 
 def test_random_search_needs_no_gradients(linear, images, labels):

@@ -114,10 +114,19 @@ def test_false_alarms_are_counted_by_gate(audited, monkeypatch):
     few(monkeypatch)
     lenient = replace(audited, limits=audited.limits.model_copy(update={"population_gap": 9.0, "students_error": 0.5}))
     strict = replace(audited, limits=audited.limits.model_copy(update={"population_gap": 0.01}))
-    passing, refusing = (selftest.false_alarms(one).set_index("gate")["refused"] for one in (lenient, strict))
+    passing, refusing = (selftest.false_alarms(one, 0.75).set_index("gate")["refused"] for one in (lenient, strict))
     assert passing["population_gap"] == 0
     assert refusing["population_gap"] >= 18
     assert refusing[selftest.ANY] >= refusing[selftest.ANY_GROUP] >= refusing["population_gap"]
+
+
+def test_networks_that_err_less_are_refused_less(audited, monkeypatch):
+    monkeypatch.setattr(selftest, "FAIR_CANDIDATES", 60)
+    near, better = (
+        selftest.false_alarms(audited, level).set_index("gate")["refused"] for level in (1.0, selftest.BETTER_LEVEL)
+    )
+    assert near["error"] > better["error"] + 10
+    assert near[selftest.ANY] > better[selftest.ANY] + 10
 
 
 def test_power_grows_with_the_ratio_and_with_the_errors(audited, monkeypatch):
@@ -137,6 +146,7 @@ def test_the_section_says_when_too_many_are_refused(audited, monkeypatch):
     alarms = pd.DataFrame({"gate": ["error", selftest.ANY_GROUP, selftest.ANY], "refused": [1, 0, 2]})
     assert "within the 10\u00a0%" in selftest.alarm_sentence(audited, alarms)
     assert "MORE than the 10\u00a0%" in selftest.alarm_sentence(audited, alarms.assign(refused=[3, 0, 3]))
+    assert "144 images of 6,000, 2 are refused" in selftest.better_sentence(audited, alarms)
 
 
 def test_a_source_without_writers_says_what_it_cannot_measure(audited, monkeypatch):
@@ -151,7 +161,7 @@ def test_the_section_has_its_tables_sentences_and_figure(audited, monkeypatch):
     few(monkeypatch)
     section = selftest.measure(audited)
     assert section.gates == []
-    assert len(section.tables) == 2
+    assert len(section.tables) == 3
     assert any(sentence.startswith("What 6,000 images can show") for sentence in section.findings)
     (figure,) = section.figures.values()
     assert isinstance(figure, Figure)
