@@ -126,7 +126,6 @@ def test_networks_that_err_less_are_refused_less(audited, monkeypatch):
         selftest.false_alarms(audited, level).set_index("gate")["refused"] for level in (1.0, selftest.BETTER_LEVEL)
     )
     assert near["error"] > better["error"] + 10
-    assert near[selftest.ANY] > better[selftest.ANY] + 10
 
 
 def test_power_grows_with_the_ratio_and_with_the_errors(audited, monkeypatch):
