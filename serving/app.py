@@ -147,7 +147,7 @@ async def explained(request: Request) -> Response:
 async def _answers(request: Request, pixels: Pixels) -> list[str]:
     """The JSON of each answer."""
     state = request.app.state
-    if len(pixels) <= together.MOST:
+    if len(pixels) <= together.LARGEST_RUN:
         return await state.together.answers(pixels)
     return _told(state, await state.decoders.run(state.recogniser.predict, pixels.astype(np.float32, copy=False)))
 
@@ -181,9 +181,7 @@ def _from_bytes(body: bytes) -> NDArray[np.uint8]:
             422, "invalid_pixels", f"The body has {len(body):,} bytes; expected a multiple of {SIDE * SIDE}."
         )
     if count > schema.MAX_BATCH:
-        raise ApiError(
-            413, "batch_too_large", f"A batch holds at most {schema.MAX_BATCH:,} images; this one has {count:,}."
-        )
+        raise schema.too_large()
     return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE)
 
 

@@ -78,7 +78,7 @@ def read(data: bytes) -> NDArray[np.float32]:
         if shrink > 1:  # JPEG can be decoded at a half, a quarter or an eighth; the others ignore it
             image.draft(None, (image.width // shrink, image.height // shrink))
         needed = _needed(image, size, data, in_strips)
-        if needed > memory.MOST:
+        if needed > memory.BUDGET:
             raise _too_much_memory(image, size)
         with memory.taken(needed):
             if isinstance(image, PngImageFile) and in_strips:

@@ -11,7 +11,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-MOST = 68_000_000  # bytes for all images that are being read
+BUDGET = 68_000_000  # bytes for all images that are being read
 LITTLE = 1_000_000  # what takes no more never waits: it may be read where nothing may wait
 LARGE = 4_000_000  # blocks of more than a batch's pixels go back to the system as soon as they are freed
 BYTES_OF_A_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # Pillow's; 4 in its other modes
@@ -21,13 +21,13 @@ BLOCK = 8  # JPEG's blocks are so many pixels wide and high
 
 GLIBC_TRIM_THRESHOLD, GLIBC_MMAP_THRESHOLD = -1, -3  # as mallopt numbers them
 
-_free = MOST
+_free = BUDGET
 _changed = threading.Condition()
 
 
 @contextmanager
 def taken(size: int) -> Iterator[None]:
-    """`size` bytes, at most MOST, for as long as the context lasts: waits until they are free. Do not nest them."""
+    """`size` bytes, at most BUDGET, for as long as the context lasts: waits until they are free. Do not nest them."""
     global _free
     if size <= LITTLE:
         yield

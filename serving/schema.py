@@ -94,7 +94,7 @@ def parse_pixels(body: bytes) -> PixelsBody:
     What holds more than the largest batch is refused unparsed: a parsed value takes a hundred times its bytes.
     """
     if body.count(b",") > MOST_COMMAS:
-        raise _too_large()
+        raise too_large()
     if body.count(b'"') > MOST_QUOTES:
         raise ApiError(422, "invalid_pixels", "There are names or texts beyond pixels, batch and scale.")
     try:
@@ -104,13 +104,14 @@ def parse_pixels(body: bytes) -> PixelsBody:
     if first["type"] == "json_invalid":
         raise ApiError(400, "malformed_json", f"The body is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}.")
     if first["type"] == "too_long" and first["loc"] == ("batch",):
-        raise _too_large()
+        raise too_large()
     where = "".join(f"[{part}]" if isinstance(part, int) else str(part)[:40] for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     raise ApiError(422, "invalid_pixels", f"{where}: {message}." if where else f"{message[0].upper()}{message[1:]}.")
 
 
-def _too_large() -> ApiError:
+def too_large() -> ApiError:
+    """The refusal of more images than one request may hold."""
     return ApiError(413, "batch_too_large", f"A batch holds at most {MAX_BATCH:,} images.")
 
 

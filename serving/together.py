@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from serving.errors import ApiError
 from serving.limits import MOST_WAITING
 
-MOST = 8  # images of one run, from where on larger runs save nothing more and only make a longer pause
+LARGEST_RUN = 8  # images of one run, from where on larger runs save nothing more and only make a longer pause
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -41,7 +41,7 @@ class Together:
         return MOST_WAITING - len(self._waiting)
 
     async def answers(self, pixels: Pixels) -> list[str]:
-        """An answer for each of `pixels`, [n, 28, 28] in 0..255, n up to MOST.
+        """An answer for each of `pixels`, [n, 28, 28] in 0..255, n up to LARGEST_RUN.
 
         Raises ApiError 503 where too many wait, and what `work` raises for them.
         """
@@ -57,7 +57,7 @@ class Together:
     def _run(self) -> None:
         """Answer those who have waited longest; the others in the loop's next turn, so that answers go out between."""
         requests: list[Waiting] = []
-        room = MOST
+        room = LARGEST_RUN
         while self._waiting and len(self._waiting[0].pixels) <= room:
             request = self._waiting.popleft()
             if not request.answers.done():  # its client may have given up

@@ -19,7 +19,7 @@ REFUSED = {
     "TIFF LA", "TIFF RGB", "TIFF RGBA", "TIFF CMYK", "TIFF I", "TIFF F", "TIFF RGB, one strip",
     "TIFF RGB, JPEG", "TIFF of 16 bits, RGB",
 }  # fmt: skip
-ALLOWED = memory.MOST / 1e6 + 4  # the brightness of the one that waits
+ALLOWED = memory.BUDGET / 1e6 + 4  # the brightness of the one that waits
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_who_takes_much_waits_until_it_is_free_and_who_takes_little_does_not():
             order.append(size)
 
     waiting = threading.Thread(target=take, args=(memory.LITTLE + 1,))
-    with memory.taken(memory.MOST):
+    with memory.taken(memory.BUDGET):
         waiting.start()
         take(memory.LITTLE)
         waiting.join(0.1)
@@ -132,5 +132,5 @@ def test_what_was_taken_is_free_again_however_it_ends():
     data = bench.FORMS["PNG RGB"](3000)
     for _ in range(50):
         refusal(data[: len(data) // 2])
-    with memory.taken(memory.MOST):
+    with memory.taken(memory.BUDGET):
         pass

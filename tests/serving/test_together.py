@@ -7,7 +7,7 @@ import pytest
 
 from serving.limits import MOST_WAITING
 from serving.recogniser import Recogniser
-from serving.together import MOST, Together
+from serving.together import LARGEST_RUN, Together
 from tests import toy_model
 
 
@@ -78,7 +78,7 @@ def test_requests_over_sockets_that_arrive_at_once_are_answered_by_one_run(work)
             writer.close()
 
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            clients = [await asyncio.open_connection(*server.sockets[0].getsockname()) for _ in range(MOST)]
+            clients = [await asyncio.open_connection(*server.sockets[0].getsockname()) for _ in range(LARGEST_RUN)]
             await asyncio.sleep(0.05)
             for number, (_, writer) in enumerate(clients):
                 writer.write(bytes([number]))
@@ -87,8 +87,8 @@ def test_requests_over_sockets_that_arrive_at_once_are_answered_by_one_run(work)
                 writer.close()
             return answers
 
-    assert run(ask()) == [str(number) for number in range(MOST)]
-    assert len(work.runs) < MOST / 2
+    assert run(ask()) == [str(number) for number in range(LARGEST_RUN)]
+    assert len(work.runs) < LARGEST_RUN / 2
 
 
 def test_many_are_answered_in_their_order_and_between_runs_answers_go_out(work):
@@ -101,20 +101,20 @@ def test_many_are_answered_in_their_order_and_between_runs_answers_go_out(work):
             await together.answers(images(number % 10))
             answered.append((number, len(work.runs)))
 
-        await asyncio.gather(*(one(number) for number in range(3 * MOST)))
+        await asyncio.gather(*(one(number) for number in range(3 * LARGEST_RUN)))
 
     run(ask())
-    assert work.runs == [MOST] * 3
-    assert answered == [(number, 1 + number // MOST) for number in range(3 * MOST)]
+    assert work.runs == [LARGEST_RUN] * 3
+    assert answered == [(number, 1 + number // LARGEST_RUN) for number in range(3 * LARGEST_RUN)]
 
 
 def test_a_run_holds_no_more_than_it_may(work):
     async def ask():
         together = Together(work)
-        return await asyncio.gather(*(together.answers(images(*range(count))) for count in (5, MOST, 3, 5, 1)))
+        return await asyncio.gather(*(together.answers(images(*range(count))) for count in (5, LARGEST_RUN, 3, 5, 1)))
 
-    assert [len(answers) for answers in run(ask())] == [5, MOST, 3, 5, 1]
-    assert work.runs == [5, MOST, MOST, 1]
+    assert [len(answers) for answers in run(ask())] == [5, LARGEST_RUN, 3, 5, 1]
+    assert work.runs == [5, LARGEST_RUN, LARGEST_RUN, 1]
 
 
 def test_one_that_fails_fails_alone(work):
@@ -148,9 +148,9 @@ def test_who_gives_up_is_not_worked_for_and_disturbs_nobody(work):
 
 def test_an_image_is_told_the_same_beside_others_as_alone(tmp_path):
     recogniser = Recogniser(toy_model.write(tmp_path / "model.onnx"))
-    pixels = np.stack([toy_model.image(digit, 60 + 20 * digit) for digit in range(MOST)]).astype(np.float32)
+    pixels = np.stack([toy_model.image(digit, 60 + 20 * digit) for digit in range(LARGEST_RUN)]).astype(np.float32)
     together = recogniser.predict(pixels)
-    for number in range(MOST):
+    for number in range(LARGEST_RUN):
         alone = recogniser.predict(pixels[[number]])
         assert alone.reason[0] == together.reason[number]
         assert (alone.prediction_set[0] == together.prediction_set[number]).all()
