@@ -381,8 +381,8 @@ def better_sentence(subject: Subject, alarms: pd.DataFrame) -> str:
 def alarms_caption(subject: Subject, level: float) -> str:
     """The caption of the table of false alarms at that level."""
     return (
-        f"False alarms: of {FAIR_CANDIDATES} simulated networks without bias, with {true_errors(subject, level)} true "
-        f"errors, how many each gate refuses"
+        f"False alarms at {true_errors(subject, level)} true errors: of {FAIR_CANDIDATES} simulated networks without "
+        f"bias, how many each gate refuses"
     )
 
 
