@@ -104,13 +104,7 @@ class Recogniser:
             raise ValueError(f"pixels are {pixels.dtype} {list(pixels.shape)}; expected float32 [N, {SIDE}, {SIDE}]")
         if not ((pixels >= 0) & (pixels <= 255)).all():
             raise ValueError("pixels must be finite and lie in 0..255")
-        probabilities, novelty = np.empty((len(pixels), CLASSES), np.float32), np.empty(len(pixels), np.float32)
-        for start in range(0, len(pixels), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            probabilities[chunk], novelty[chunk] = self._session.run(
-                ["probabilities", "novelty"], {"pixels": pixels[chunk]}
-            )
-
+        probabilities, novelty = self.look(pixels)
         confidence = probabilities.max(axis=1)
         blank = np.ptp(pixels, axis=(1, 2)) < BLANK_CONTRAST
         prediction_set = (probabilities >= self.conformal_threshold) & ~blank[:, None]
@@ -131,6 +125,16 @@ class Recogniser:
             abstained=blank | novel | uncertain,
             reason=reason,
         )
+
+    def look(self, pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The network's own answer, without any rules: probabilities, float32 [N, 10], and novelty, float32 [N]."""
+        probabilities, novelty = np.empty((len(pixels), CLASSES), np.float32), np.empty(len(pixels), np.float32)
+        for start in range(0, len(pixels), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            probabilities[chunk], novelty[chunk] = self._session.run(
+                ["probabilities", "novelty"], {"pixels": pixels[chunk]}
+            )
+        return probabilities, novelty
 
 
 def _multiple(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:

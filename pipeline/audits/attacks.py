@@ -142,9 +142,9 @@ def apgd(
 def apgd_targeted(
     network: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, generator: torch.Generator
 ) -> Tensor:
-    """Auto-PGD towards one wrong digit after the other, for the images that are still read right."""
-    pictures = images.clone()
-    logits = logits_of(network, images)
+    """Auto-PGD of ``dlr``, and towards one wrong digit after the other for the images that this leaves standing."""
+    pictures = apgd(network, images, labels, eps, dlr, steps, generator)
+    logits = logits_of(network, pictures)
     for target in range(logits.shape[1]):
         standing = torch.nonzero((margin(logits, labels) <= 0) & (labels != target)).flatten()
         if not len(standing):
