@@ -92,7 +92,8 @@ def doubt(predictions: Predictions, recogniser: Recogniser) -> np.ndarray:
     blank picture.
     """
     least = max(recogniser.confidence_threshold, recogniser.conformal_threshold)
-    uncertain = (1 - predictions.confidence.astype(np.float64)) / (1 - least)
+    room = max(1 - least, float(np.finfo(np.float32).eps))  # none where validation was all certainty
+    uncertain = (1 - predictions.confidence.astype(np.float64)) / room
     novel = predictions.novelty.astype(np.float64) / recogniser.novelty_threshold
     return np.where(predictions.reason == "blank", np.inf, np.maximum(uncertain, novel))
 

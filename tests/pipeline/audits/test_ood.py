@@ -111,3 +111,14 @@ def test_fooling_images_are_shown_where_the_network_is_at_hand(tmp_path):
     assert set(having.tables[name]["set"]) - set(without.tables[name]["set"]) == {"fooling images"}
     assert any("No fooling images" in finding for finding in without.findings)
     assert len(having.figures) == 2
+
+
+def test_a_recogniser_that_answers_only_what_is_certain_doubts_the_rest(tmp_path):
+    """Where validation was all certainty, any less is declined."""
+    path = toy_model.write(tmp_path / "model.onnx", toy_model.METADATA | {"confidence_threshold": "1.0"}, gain=50)
+    recogniser = Recogniser(path)
+    certain, torn = toy_model.image(3), np.maximum(toy_model.image(3), toy_model.image(4, 254))
+    answers = recogniser.predict(np.stack([certain, torn]).astype(np.float32))
+    assert answers.abstained.tolist() == [False, True]
+    low, high = ood.doubt(answers, recogniser)
+    assert low <= 1 < high
