@@ -33,9 +33,13 @@ class Bodies:
         try:
             yield body
         finally:
-            self.held -= body.size
-            self._let_go.set()  # which wakes all who wait now
-            self._let_go.clear()
+            self.let_go(body.size)
+
+    def let_go(self, size: int) -> None:
+        """`size` bytes are held no more."""
+        self.held -= size
+        self._let_go.set()  # which wakes all who wait now
+        self._let_go.clear()
 
     async def room(self, size: int) -> None:
         """Wait until `size` bytes more may be held. Raises ApiError 503 where that takes too long."""
@@ -59,7 +63,8 @@ class Body:
         """Raises ApiError: 413 as soon as it is known to be too large, 503 if there is no room; ClientGoneError.
 
         What a body declares is set aside before it is read: were it counted as it comes, many bodies at once would
-        each be let in and all be turned away halfway. One that declares nothing waits for room on its way.
+        each be let in and all be turned away halfway. For one that declares nothing and is not small, the most that a
+        body may have is set aside until it is complete.
         """
         await self._set_aside(declared(scope))
         content = io.BytesIO()  # which joins without a second copy
@@ -69,9 +74,12 @@ class Body:
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             content.write(message.get("body", b""))
-            if content.tell() > self.size:
-                await self._set_aside(content.tell())
             more = message.get("more_body", False)
+            come = content.tell()
+            if come > self.size:
+                await self._set_aside(max(come, MAX_BODY_BYTES) if more and come > SMALL_BODY_BYTES else come)
+        self._bodies.let_go(self.size - content.tell())
+        self.size = content.tell()
         self.complete = True
         return content.getvalue()
 

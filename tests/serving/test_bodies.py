@@ -45,7 +45,8 @@ def test_what_is_too_large_is_refused_by_what_was_declared_and_by_what_came(monk
 
 @pytest.fixture
 def tight(monkeypatch):
-    """There is room for ten bytes, and a body of more than four is not small."""
+    """There is room for ten bytes, a body has eight at most, and one of more than four is not small."""
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 8)
     monkeypatch.setattr(bodies, "MAX_HELD_BYTES", 10)
     monkeypatch.setattr(bodies, "SMALL_BODY_BYTES", 4)
     monkeypatch.setattr(bodies, "LONGEST_WAIT_S", 0.05)
@@ -101,6 +102,43 @@ def test_a_body_waits_for_room_rather_than_be_refused(monkeypatch, headers):
             return await reading
 
     assert asyncio.run(run()) == b"b" * 8
+
+
+@pytest.mark.usefixtures("tight")
+def test_bodies_that_declare_nothing_do_not_wait_for_each_other(monkeypatch):
+    """Each has come in part, and there is no room for both wholes: one goes on, and then the other."""
+    monkeypatch.setattr(bodies, "LONGEST_WAIT_S", 5)
+
+    async def run():
+        held = Bodies()
+        queues: list[asyncio.Queue] = [asyncio.Queue(), asyncio.Queue()]
+
+        async def one(queue):
+            with held.hold() as body:
+                return await body.read({"headers": []}, queue.get)
+
+        reading = [asyncio.create_task(one(queue)) for queue in queues]
+        for part in (chunk(b"abcde"), chunk(b"fg"), chunk(b"h", False)):
+            for queue in queues:
+                queue.put_nowait(part)
+            await asyncio.sleep(0.01)
+        return await asyncio.wait_for(asyncio.gather(*reading), 1), held.held
+
+    assert asyncio.run(run()) == ([b"abcdefgh"] * 2, 0)
+
+
+@pytest.mark.usefixtures("tight")
+def test_what_was_set_aside_in_vain_is_free_once_a_body_is_complete():
+    async def run():
+        held = Bodies()
+        queue: asyncio.Queue = asyncio.Queue()
+        for part in (chunk(b"abcde"), chunk(b"", False)):
+            queue.put_nowait(part)
+        with held.hold() as body:
+            await body.read({"headers": []}, queue.get)
+            return held.held
+
+    assert asyncio.run(run()) == 5
 
 
 def test_who_hangs_up_is_gone():
