@@ -77,10 +77,12 @@ export class Paper {
     else this.changed(image ? () => image.file : null);
   }
 
+  /** As a PNG, made at once: toBlob would wait until the browser is idle, up to a second while one draws. */
   #drawing() {
     const copy = blank(SENT, SENT);
     copy.drawImage(this.canvas, 0, 0, SENT, SENT);
-    return new Promise((done) => copy.canvas.toBlob(done, "image/png"));
+    const letters = atob(copy.canvas.toDataURL("image/png").split(",")[1]);
+    return Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
   }
 
   #point(event) {
