@@ -7,6 +7,7 @@ HOST=0.0.0.0 PORT=8080 python -m pipeline.serve
 import argparse
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
-import psutil
 
 from serving.keys import Keys, KeysError
 
@@ -92,17 +92,14 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop the server; its workers, which it stops itself, are killed if they outlive it."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        workers = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        for worker in workers:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                worker.kill()
+    """Stop a server that leads a session of its own; a worker that outlives it, or was about to start, is killed."""
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
