@@ -7,7 +7,7 @@ export async function load(file) {
   try {
     const picture = await createImageBitmap(file);
     const larger = Math.max(picture.width, picture.height) > LARGEST;
-    return { picture, file: larger ? await shrunk(picture) : file };
+    return { picture, file: larger ? shrunk(picture) : file };
   } catch {
     return { picture: null, file }; // a kind of image that the service may read though this browser cannot
   }
@@ -29,9 +29,15 @@ export function fit(pen, picture, width, height) {
   pen.drawImage(picture, (width - wide) / 2, (height - high) / 2, wide, high);
 }
 
+/** A canvas as an image file, made at once: toBlob would wait until the browser is idle, up to a second while one draws. */
+export function encoded(canvas, type, quality) {
+  const letters = atob(canvas.toDataURL(type, quality).split(",")[1]);
+  return new Blob([Uint8Array.from(letters, (letter) => letter.charCodeAt(0))], { type });
+}
+
 function shrunk(picture) {
   const scale = LARGEST / Math.max(picture.width, picture.height);
   const copy = blank(Math.round(picture.width * scale), Math.round(picture.height * scale));
   copy.drawImage(picture, 0, 0, copy.canvas.width, copy.canvas.height);
-  return new Promise((done) => copy.canvas.toBlob(done, "image/jpeg", 0.92));
+  return encoded(copy.canvas, "image/jpeg", 0.92);
 }

@@ -1,6 +1,7 @@
 // The model: its figures, what it gets wrong, and where it came from.
 
 import { $, count, make, percent } from "./dom.js";
+import { encoded } from "./image.js";
 import { decode, inGrey, picture } from "./raster.js";
 
 const HEADLINE = {
@@ -45,7 +46,7 @@ function mistakes(found, opened) {
     const canvas = picture(inGrey(decode({ data: mistake.pixels })), 28, 28);
     const label = `Is ${mistake.label}, read as ${mistake.digit}`;
     const button = make("button", { type: "button" }, canvas, `${label}, ${percent(mistake.confidence)}`);
-    button.addEventListener("click", () => canvas.toBlob(opened, "image/png"));
+    button.addEventListener("click", () => opened(encoded(canvas, "image/png")));
     return button;
   }));
 }

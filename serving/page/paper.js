@@ -1,6 +1,6 @@
 // The paper: strokes by mouse, pen, finger or keyboard, or an image that was opened, dropped or pasted.
 
-import { blank, fit, load } from "./image.js";
+import { blank, encoded, fit, load } from "./image.js";
 
 const INK = "#141b2d";
 const WIDTH = 40; // of a stroke, on 560 pixels
@@ -77,12 +77,10 @@ export class Paper {
     else this.changed(image ? () => image.file : null);
   }
 
-  /** As a PNG, made at once: toBlob would wait until the browser is idle, up to a second while one draws. */
   #drawing() {
     const copy = blank(SENT, SENT);
     copy.drawImage(this.canvas, 0, 0, SENT, SENT);
-    const letters = atob(copy.canvas.toDataURL("image/png").split(",")[1]);
-    return Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+    return encoded(copy.canvas, "image/png");
   }
 
   #point(event) {
