@@ -1,10 +1,13 @@
 """When the service refuses to start, and who may ask once it has started."""
 
+import os
 import shutil
+import subprocess
 
 import httpx
 import pytest
 
+from pipeline import serve
 from tests import toy_model
 from tests.service.server import serving, start, wait_until
 
@@ -77,3 +80,20 @@ def test_with_keys_all_but_the_probes_is_closed(bento, tmp_path):
         assert client.get("/", auth=("anybody", KEY)).status_code == 200
         assert client.get("/", auth=("anybody", "wrong")).status_code == 401
         assert KEY not in server.log.read_text()
+
+
+def test_stopping_leaves_nothing_behind_that_was_just_being_started():
+    started = ["sh", "-c", 'trap "sleep 60 & exit" TERM; echo ready; while :; do sleep 0.05; done']
+    process = subprocess.Popen(started, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout
+    process.stdout.readline()
+    serve.stop(process)
+
+    def nobody_is_left():
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    wait_until(nobody_is_left, seconds=5)
