@@ -32,6 +32,7 @@ from pipeline.audits import (
     invariance,
     ood,
     population,
+    recipe,
     report,
     representation,
     robustness,
@@ -40,7 +41,7 @@ from pipeline.audits import (
     wording,
 )
 from pipeline.audits.section import Section, Subject
-from pipeline.audits.subject import MODELS, load_subject
+from pipeline.audits.subject import MODELS, load_recipe, load_subject
 from pipeline.audits.weights import load_network
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_audit
@@ -71,6 +72,10 @@ def main(network: str) -> None:
         "accuracy": lambda: accuracy.measure(subject),
         "populations": lambda: population.measure(subject),
         "style": lambda: style.measure(subject),
+    }
+    if out_of_fold := load_recipe(network, samples):
+        parts["recipe"] = lambda: recipe.measure(subject, *out_of_fold)
+    parts |= {
         "corruptions": lambda: robustness.measure(subject),
         "invariance": lambda: invariance.measure(subject),
         "not digits": lambda: ood.measure(subject, weights()),
@@ -150,7 +155,13 @@ def write(folder: Path, subject: Subject, sections: Sequence[Section], gates: Se
     page = report.render(subject.name, subject.source, subject.recogniser.version, len(subject.images), sections)
     (folder / "index.html").write_text(page, encoding="utf-8")
     values = {gate["name"]: gate["value"] for gate in gates if gate["measurable"]}
-    found = {"network": subject.name, "source": subject.source, "values": values, "gates": gates}
+    found = {
+        "network": subject.name,
+        "source": subject.source,
+        "values": values | {section.key: section.values for section in sections if section.values},
+        "gates": gates,
+        "findings": {section.key: section.findings for section in sections},
+    }
     (folder / "audit.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -170,6 +170,8 @@ class Audit(Strict):
     seed: int
     bootstrap: PositiveInt
     attacked: dict[Source, Annotated[int, Field(ge=0)]]
+    folds: dict[str, Literal[0] | Annotated[int, Field(ge=2)]]
+    """of the writers, on which a network's recipe is tried; 0 leaves that out"""
     gates: dict[Source, dict[str, Gates]]
 
 

@@ -7,7 +7,6 @@ A training that was killed goes on from its last epoch, in the same MLflow run, 
 
 import csv
 import json
-import math
 import shutil
 import sys
 import time
@@ -21,12 +20,9 @@ from torch import nn
 
 from pipeline import params
 from pipeline.data.store import load_split
-from pipeline.models import novelty
 from pipeline.models.batches import Digits
-from pipeline.models.calibrate import temperature, thresholds
-from pipeline.models.export import answers, labelled, logits_of, observe, to_onnx
 from pipeline.models.fit import fit
-from pipeline.models.quantise import quantised
+from pipeline.models.release import release
 from pipeline.stage import stage
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import Inputs, inputs
@@ -34,8 +30,6 @@ from pipeline.tracking.runs import publish_training, training
 
 PROCESSED = Path("data/processed")
 RESUME = Path(".resume")
-FITTED, RANGED = 10_000, 1000
-"""Training images at most that novelty is fitted to, and by which integers get their range; from all over the set."""
 
 
 @stage("train", network="a name under networks in params.yaml")
@@ -78,7 +72,7 @@ def write(
 ) -> None:
     """Write what the later stages read of a trained network."""
     identity = {"name": str(record["network"]), "source": str(record["source"]), "run_key": str(record["run_key"])}
-    model = exported(network, train, val, calibration, identity)
+    model = release(network, train, val, calibration, identity)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")
@@ -88,21 +82,6 @@ def write(
         writer = csv.DictWriter(file, fieldnames=list(curve[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(curve)
-
-
-def exported(
-    network: nn.Module,
-    train: tuple[np.ndarray, np.ndarray],
-    val: tuple[np.ndarray, np.ndarray],
-    calibration: params.Calibration,
-    identity: dict[str, str],
-) -> bytes:
-    """The network as it is served: what it finds novel is fitted to training digits, its thresholds to validation."""
-    images, labels = (array[:: math.ceil(len(array) / FITTED)] for array in train)
-    distance = novelty.fit(observe(network, images)[1], labels)
-    scale = temperature(logits_of(network, val[0]), val[1])
-    model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGED)])
-    return labelled(model, identity, thresholds(*answers(model, val[0]), val[1], calibration))
 
 
 if __name__ == "__main__":

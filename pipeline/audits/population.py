@@ -4,7 +4,7 @@ Digits of one hand fail together: intervals are of whole writers drawn again, an
 every image for independent, since resampling cannot show what a handful of errors hides.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,14 +82,14 @@ def measure(subject: Subject) -> Section:
         cannot_show(int(wrong.sum())),
     ]
     section.tables = {
-        "The two populations": populations_table(subject),
+        "The two populations": populations_table(samples, wrong, subject.predictions.abstained, draws, subject.rng),
         "The gap in error, in percentage points": gaps_table(raw, standardised),
         "Errors over writers, against errors dealt out at random within the population": writers.round(4),
     }
     section.figures = {
         "Populations and writers: the gap over images taken for independent, over writers drawn again, and between "
         "digits of like style, with 95 % intervals; and how many writers have one error, two, or more": draw(
-            subject, raw, standardised, nulls
+            samples, wrong, raw, standardised, nulls, subject.limits.population_gap
         )
     }
     return section
@@ -340,24 +340,28 @@ def cannot_show(errors: int) -> str:
     )
 
 
-def populations_table(subject: Subject) -> pd.DataFrame:
-    """A row for each population: images, writers, errors and abstentions."""
+def populations_table(
+    samples: pd.DataFrame,
+    wrong: np.ndarray,
+    abstained: np.ndarray,
+    draws: int,
+    rng: Callable[[str], np.random.Generator],
+) -> pd.DataFrame:
+    """A row for each population: images, writers, errors and abstentions; ``wrong`` and ``abstained`` are bool [N]."""
     rows = []
     for name in POPULATIONS:
-        theirs = (subject.samples["population"] == name).to_numpy()
-        writers = by_writer(subject.samples, subject.wrong, name)
-        low, high = np.quantile(
-            100 * resampled_error(writers, subject.bootstrap, subject.rng(f"error: {name}")), (0.025, 0.975)
-        )
+        theirs = (samples["population"] == name).to_numpy()
+        writers = by_writer(samples, wrong, name)
+        low, high = np.quantile(100 * resampled_error(writers, draws, rng(f"error: {name}")), (0.025, 0.975))
         rows.append(
             {
                 "population": name,
                 "images": int(theirs.sum()),
                 "writers": len(writers),
                 "misread": int(writers[:, 0].sum()),
-                "error, %": round(100 * float(subject.wrong[theirs].mean()), 3),
+                "error, %": round(100 * float(wrong[theirs].mean()), 3),
                 "95 % interval over writers": f"{low:.2f} to {high:.2f}",
-                "declined, %": round(100 * float(subject.predictions.abstained[theirs].mean()), 2),
+                "declined, %": round(100 * float(abstained[theirs].mean()), 2),
             }
         )
     return pd.DataFrame(rows)
@@ -376,7 +380,14 @@ def gaps_table(raw: Gap, standardised: tuple[float, float, float]) -> pd.DataFra
     )
 
 
-def draw(subject: Subject, raw: Gap, standardised: tuple[float, float, float], nulls: dict[str, np.ndarray]) -> Figure:
+def draw(
+    samples: pd.DataFrame,
+    wrong: np.ndarray,
+    raw: Gap,
+    standardised: tuple[float, float, float],
+    nulls: dict[str, np.ndarray],
+    limit: float,
+) -> Figure:
     """Draw the gap three ways, and how many writers have how many errors against what chance gives."""
     figure = Figure(figsize=(10, 3), layout="constrained")
     left, *panels = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
@@ -384,7 +395,7 @@ def draw(subject: Subject, raw: Gap, standardised: tuple[float, float, float], n
     reach = [gaps["gap"] - gaps["low"], gaps["high"] - gaps["gap"]]
     left.errorbar(gaps["gap"], range(3), xerr=reach, fmt="o", color=plots.BLUE, capsize=3)
     left.axvline(0, color=plots.GREY, linewidth=1)
-    left.axvline(subject.limits.population_gap, color=plots.RED, linestyle="--", linewidth=1)
+    left.axvline(limit, color=plots.RED, linestyle="--", linewidth=1)
     left.set(
         yticks=range(3),
         yticklabels=["images", "writers", "like style"],
@@ -393,7 +404,7 @@ def draw(subject: Subject, raw: Gap, standardised: tuple[float, float, float], n
         title="the gap, and the gate (dashed)",
     )
     for axes, (name, null) in zip(panels, nulls.items(), strict=True):
-        errors = by_writer(subject.samples, subject.wrong, name)[:, 0]
+        errors = by_writer(samples, wrong, name)[:, 0]
         counts = np.arange(1, max(int(errors.max(initial=0)), MANY) + 1)
         by_chance = np.stack([(null == count).sum(1) for count in counts])
         low, high = np.quantile(by_chance, (0.025, 0.975), axis=1)

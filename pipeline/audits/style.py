@@ -32,7 +32,7 @@ def measure(subject: Subject) -> Section:
     broken = (subject.samples["components"] > 1).to_numpy()
     fifths = {name: within_digit(subject.samples[name].to_numpy(), labels, FIFTHS) for name in STYLES}
     table = styles_table(fifths, labels, wrong, subject.bootstrap, subject.rng("outer fifths"))
-    figures: Figures = {"Error by fifths of style": draw(fifths, broken, wrong)}
+    figures: Figures = {"Error by fifths of style": draw(fifths, broken, wrong, FIFTHS)}
     if (misread := broken & wrong).any():
         figures["The misread images whose strokes are broken"] = plots.misclassified(
             subject.images[misread],
@@ -195,14 +195,13 @@ def style_sentence(row: Mapping[Hashable, Any]) -> str:
     )
 
 
-def draw(fifths: dict[str, np.ndarray], broken: np.ndarray, wrong: np.ndarray) -> Figure:
-    """Draw the error in each fifth of each style, and by pieces, with exact intervals."""
+def draw(ranks: dict[str, np.ndarray], broken: np.ndarray, wrong: np.ndarray, parts: int) -> Figure:
+    """Draw the error in each of so many parts of each style, and by pieces, with exact intervals."""
     figure = Figure(figsize=(11, 2.6), layout="constrained")
-    panels = figure.subplots(1, len(fifths) + 1, sharey=True)
-    names = ["low", "", "middle", "", "high"]
-    for axes, (style, fifth) in zip(panels, fifths.items(), strict=False):
-        shares(axes, [wrong[fifth == part] for part in range(FIFTHS)])
-        axes.set(title=style, xticks=range(FIFTHS), xticklabels=names)
+    panels = figure.subplots(1, len(ranks) + 1, sharey=True)
+    for axes, (style, rank) in zip(panels, ranks.items(), strict=False):
+        shares(axes, [wrong[rank == part] for part in range(parts)])
+        axes.set(title=style, xticks=[0, (parts - 1) / 2, parts - 1], xticklabels=["low", "middle", "high"])
     shares(panels[-1], [wrong[~broken], wrong[broken]])
     panels[-1].set(title="strokes", xticks=range(2), xticklabels=["whole", "broken"], xlim=(-0.5, 1.5))
     panels[0].set(ylabel="error, %", ylim=(0, None))

@@ -12,6 +12,7 @@ from serving.recogniser import Recogniser
 
 MODELS = Path("models")
 PROCESSED = Path("data/processed")
+CROSS_VALIDATION = Path("reports/cross_validation")
 
 
 def load_subject(name: str, source: str, limits: Gates, bootstrap: int, seed: int) -> tuple[Subject, pd.DataFrame]:
@@ -32,3 +33,19 @@ def load_subject(name: str, source: str, limits: Gates, bootstrap: int, seed: in
         seed=seed,
     )
     return subject, samples
+
+
+def load_recipe(name: str, samples: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame] | None:
+    """The images that a network learnt from, and what others of its recipe read there, or None if that was not tried.
+
+    Args:
+        samples: samples.parquet.
+
+    Returns:
+        uint8 [N, 28, 28], and a row for each with the columns of samples.parquet, fold, digit, confidence, abstained.
+    """
+    read = pd.read_parquet(CROSS_VALIDATION / f"{name}.parquet")
+    if read.empty:
+        return None
+    images = np.concatenate([load_split(PROCESSED, split)[0] for split in read["split"].unique()])
+    return images, read.drop(columns="label").merge(samples, on=["split", "row"], validate="one_to_one")

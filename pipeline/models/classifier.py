@@ -21,7 +21,6 @@ SHARPENED = 2
 TIE = 1e-3
 """What a unit of validation loss counts beside accuracy: enough to decide between checkpoints equally accurate."""
 
-
 SMALLEST = 1e-12
 """A loss that is no larger is told as this: 0 is that of an image that was not shown."""
 

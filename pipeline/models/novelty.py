@@ -77,12 +77,6 @@ class Novelty(nn.Module):
         squared = (along / self.deviations).square().sum(2) + beyond / self.rest
         return (squared.amin(1) / features.shape[1]).sqrt()
 
-    @torch.no_grad()
-    def of(self, features: np.ndarray) -> np.ndarray:
-        """The same of an array, float32 [N, D]."""
-        distances: np.ndarray = self(torch.from_numpy(features)).numpy()
-        return distances
-
 
 def fit(features: np.ndarray, labels: np.ndarray) -> Novelty:
     """Fit the distances to the features of training digits, float [N, D], and their labels, int [N]."""

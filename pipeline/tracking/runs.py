@@ -84,12 +84,17 @@ def publish_evaluation(network: str) -> list[str]:
 
 
 def publish_audit(network: str) -> list[str]:
-    """Make MLflow agree with reports/audit/NAME, values as gate/..., verdicts as tags. Returns what it did not have."""
+    """Make MLflow agree with reports/audit/NAME, values as gate/... and recipe/..., verdicts as tags.
+
+    Returns what it did not have.
+    """
     client = store.open_store()
     run, new = publish_model(client, Path("models", network))
     folder = Path("reports/audit", network)
-    gates = read_json(folder / "audit.json")["gates"]
+    audit = read_json(folder / "audit.json")
+    gates = audit["gates"]
     values = {f"gate/{gate['name']}": gate["value"] for gate in gates if gate["value"] is not None}
+    values |= {f"recipe/{name}": value for name, value in audit["values"].get("recipe", {}).items()}
     new += log_metrics(client, run, "gates", values)
     tag(client, run.info.run_id, {"gates": verdict(gates)} | {f"gate.{gate['name']}": outcome(gate) for gate in gates})
     new += log_files(client, run, "audit", written(folder))
