@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 Source = Literal["mnist", "mnist-sample", "uci-digits"]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -166,11 +175,17 @@ class Gates(Strict):
     """expected calibration error beyond the 95th percentile of its own noise floor"""
 
 
+def _several(folds: int) -> int:
+    if folds == 1:
+        raise ValueError("one fold leaves no writers to learn from; take 2 or more, or 0 to leave it out")
+    return folds
+
+
 class Audit(Strict):
     seed: int
     bootstrap: PositiveInt
     attacked: dict[Source, Annotated[int, Field(ge=0)]]
-    folds: dict[str, Literal[0] | Annotated[int, Field(ge=2)]]
+    folds: dict[str, Annotated[int, Field(ge=0), AfterValidator(_several)]]
     """of the writers, on which a network's recipe is tried; 0 leaves that out"""
     gates: dict[Source, dict[str, Gates]]
 

@@ -238,10 +238,10 @@ def report(source: str, candidates: Sequence[Model], decision: Decision) -> dict
 def card(found: Mapping[str, Any]) -> str:
     """The model card of the champion that stands in models/best/, if there is one."""
     if found["champion"] is None:
-        return model_card.render(found, None, [])
+        return model_card.render(found, None, {})
     verdicts = BEST / "audit.json"
-    gates = json.loads(verdicts.read_text())["gates"] if verdicts.exists() else []
-    return model_card.render(found, json.loads((BEST / "run.json").read_text()), gates)
+    audited = json.loads(verdicts.read_text()) if verdicts.exists() else {}
+    return model_card.render(found, json.loads((BEST / "run.json").read_text()), audited)
 
 
 def table(candidates: Sequence[Model], decision: Decision) -> Table:

@@ -7,6 +7,8 @@ from pipeline.audits import wording
 from pipeline.audits.templates import template
 
 GROUPS = ("digit_recall", "population_gap", "students_error", "abstention_gap", "broken_strokes")
+RECIPE_TOLD = 3
+"""Findings of the recipe's audit, the first ones, that the card repeats: errors, answers, and who is misread."""
 KINDS = {
     "perceptron": "textbook's perceptron",
     "mlp": "multilayer perceptron",
@@ -24,16 +26,16 @@ DATA = {
 }
 
 
-def render(promotion: Mapping[str, Any], run: Mapping[str, Any] | None, gates: Sequence[wording.Record]) -> str:
+def render(promotion: Mapping[str, Any], run: Mapping[str, Any] | None, audited: Mapping[str, Any]) -> str:
     """The model card, in Markdown.
 
     Args:
         promotion: what reports/promotion.json says.
         run: the champion's run.json; None where there is no champion.
-        gates: the champion's, as they stand in audit.json; none where they are not known.
+        audited: what the champion's audit.json says; empty where it is not known.
     """
     champion = promotion["champion"]
-    found = [view(gate) for gate in gates]
+    found = [view(gate) for gate in audited.get("gates", [])]
     return template("model_card.md").render(
         title=champion["network"] if champion else f"no champion on {promotion['source']}",
         kind=KINDS[run["inputs"]["params"][f"networks.{run['network']}.kind"]] if run else "",
@@ -44,6 +46,7 @@ def render(promotion: Mapping[str, Any], run: Mapping[str, Any] | None, gates: S
         verdict=verdict(found),
         gates=found,
         groups=[gate for gate in found if gate["name"] in GROUPS and gate["standing"] != "not measurable"],
+        recipe=audited.get("findings", {}).get("recipe", [])[:RECIPE_TOLD],
         others=[gate for gate in found if gate["name"] not in GROUPS and gate["standing"] != "not measurable"],
         unmeasured=[gate for gate in found if gate["standing"] == "not measurable"],
         failed=[gate for gate in found if gate["standing"] == "failed"],

@@ -80,15 +80,16 @@ class Section:
 
     key: its name in file names and links; title: its heading; question: what it asks, for somebody who never saw the
     code.
-    gates: the requirements it decides; values: further numbers, by name; findings: what else was seen, a sentence each.
+    gates: the requirements it decides; findings: what else was seen, a sentence each.
     tables, figures: by caption; pictures that went wrong are figures too.
+    values: numbers that audit.json has besides those of the gates, by name.
     """
 
     key: str
     title: str
     question: str
     gates: list[Gate] = field(default_factory=list)
-    values: dict[str, float] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     figures: Figures = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)

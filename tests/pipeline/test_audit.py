@@ -24,6 +24,7 @@ OF = {
     "accuracy": ("error", "digit_recall"),
     "population": ("population_gap", "students_error", "abstention_gap"),
     "style": ("broken_strokes",),
+    "recipe": (),
     "robustness": ("corruption_mean", "corruption_worst", "canvas"),
     "invariance": ("invariance_lossless", "invariance"),
     "ood": ("ood_auroc", "ood_confident", "letters_confident"),
@@ -48,6 +49,12 @@ def part(key: str, failing: str, seen: dict[str, Any]) -> Callable[..., Section]
         return Section(key, key, "?", gates, [], {"A table": table}, {"The misread images": Figure(figsize=(1, 1))})
 
     return measure
+
+
+def cross_validated(read: pd.DataFrame) -> None:
+    """Write what networks of the convnet's recipe read out of fold."""
+    Path("reports/cross_validation").mkdir(parents=True, exist_ok=True)
+    read.to_parquet("reports/cross_validation/convnet.parquet")
 
 
 def network_of(loaded: list[Path]) -> Callable[[Path], str]:
@@ -77,6 +84,7 @@ def seen(project: Path, loaded: list[Path], monkeypatch: pytest.MonkeyPatch) -> 
     np.save("data/processed/test/images.npy", images)
     np.save("data/processed/test/labels.npy", LABELS)
     samples.to_parquet("data/processed/samples.parquet")
+    cross_validated(others.head(0))
     monkeypatch.setattr(audit, "ProcessPoolExecutor", lambda workers, mp_context, **rest: ThreadPoolExecutor(1, **rest))
     monkeypatch.setattr(audit, "prepare", audit.inherited.update)
     given: dict[str, Any] = {}
@@ -92,7 +100,7 @@ def gates_of(network: str) -> list[dict[str, Any]]:
 
 def test_every_part_is_given_the_test_set_and_the_served_recogniser_s_answers(seen):
     audit.main(["convnet"])
-    assert set(seen) == set(OF) - {"adversarial"}
+    assert set(seen) == set(OF) - {"adversarial", "recipe"}
     for key in set(seen) - {"representation"}:
         subject = seen[key][0][0]
         assert (subject.name, subject.source) == ("convnet", "mnist-sample")
@@ -101,6 +109,23 @@ def test_every_part_is_given_the_test_set_and_the_served_recogniser_s_answers(se
         assert np.flatnonzero(subject.wrong).tolist() == [0]
     assert set(seen["representation"][0][0]["split"]) == {"train", "val", "test"}
     assert seen["ood"][0][1] == "the network in models/convnet"
+
+
+def test_the_recipe_is_told_where_it_was_tried(seen):
+    images = np.stack([toy_model.image(digit) for digit in (4, 7)])
+    for split, image in zip(("train", "val"), images, strict=True):
+        np.save(f"data/processed/{split}/images.npy", image[None])
+        np.save(f"data/processed/{split}/labels.npy", np.zeros(1, np.uint8))
+    answers = {"fold": [1, 0], "label": 0, "digit": [4, 7], "confidence": 0.9, "abstained": False}
+    cross_validated(pd.DataFrame({"split": ["train", "val"], "row": 0, **answers}))
+    audit.main(["convnet"])
+    subject, given, samples = seen["recipe"][0]
+    assert subject.name == "convnet"
+    np.testing.assert_array_equal(given, images)
+    assert samples[["split", "fold", "digit"]].to_numpy().tolist() == [["train", 1, 4], ["val", 0, 7]]
+    assert set(store.COLUMNS) <= set(samples.columns)
+    found = json.loads(Path("reports/audit/convnet/audit.json").read_text())
+    assert list(found["findings"]) == [key for key in OF if key != "adversarial"]
 
 
 def test_it_writes_verdicts_report_and_tables(seen):

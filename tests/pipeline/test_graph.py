@@ -110,7 +110,7 @@ def test_a_stage_depends_on_whole_outputs():
 
 def test_the_matrix_of_every_stage_names_the_same_networks():
     matrices = [stage["matrix"]["network"] for stage in STAGES.values() if "matrix" in stage]
-    assert len(matrices) == 3
+    assert len(matrices) == 4
     assert all(matrix == matrices[0] for matrix in matrices)
     for network in matrices[0]:
         assert f"models/{network}" in STAGES["promote"]["deps"]

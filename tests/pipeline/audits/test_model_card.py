@@ -35,7 +35,7 @@ def promotion(source: str = "mnist", **changes: Any) -> dict[str, Any]:
 
 
 def card(*gates: Gate, **changes: Any) -> str:
-    return model_card.render(promotion(**changes), RUN, [gate.record() for gate in gates])
+    return model_card.render(promotion(**changes), RUN, {"gates": [gate.record() for gate in gates]})
 
 
 def test_it_says_what_it_is_for_and_what_not():
@@ -52,6 +52,15 @@ def test_every_gate_stands_in_the_table_with_its_verdict():
     assert "| 98.50\u00a0% | 97.00 to 99.00\u00a0% | at least 99.00\u00a0% | failed |" in text
     assert "| – | – | at most 0.50\u00a0pp | not measurable |" in text
     assert "It meets 1 of the 2 requirements that this data can show; 1 it cannot." in text
+
+
+def test_it_repeats_what_the_recipe_does_to_strangers_where_that_was_tried():
+    findings = {"recipe": ["240 are misread.", "99 % are answered.", "A gap of +0.1.", "Thickness matters."]}
+    told = model_card.render(promotion(), RUN, {"gates": [ERROR.record()], "findings": findings})
+    part = told.partition("### On hands that it never saw")[2].partition("\n#")[0]
+    assert "- 240 are misread.\n- 99 % are answered.\n- A gap of +0.1.\n" in part
+    assert "Thickness" not in part
+    assert "On hands that it never saw" not in card(ERROR)
 
 
 def test_limits_name_what_is_missed_and_what_is_not_known():
@@ -97,7 +106,7 @@ def test_how_it_was_chosen_stands_there_with_the_comparison():
 
 
 def test_without_a_champion_it_says_so_and_nothing_else():
-    text = model_card.render(promotion(champion=None, why="No candidate passed its gates."), None, [])
+    text = model_card.render(promotion(champion=None, why="No candidate passed its gates."), None, {})
     assert text.startswith("# Model card: no champion on mnist\n")
     assert "No network may be served: No candidate passed its gates." in text
     assert "Lineage" not in text

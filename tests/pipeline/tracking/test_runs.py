@@ -121,6 +121,7 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
     assert curve == [(1, 0.7), (2, 0.9)]
     assert run.data.metrics["val/accuracy"] == run.data.metrics["test/accuracy"] == 0.98
     assert run.data.metrics["gate/error"] == 0.01
+    assert run.data.metrics["recipe/error"] == 0.004
     assert run.data.tags["gates"] == "passed"
     assert run.data.tags["gate.error"] == "passed"
     assert run.data.tags["gate.gap"] == "not measurable"
