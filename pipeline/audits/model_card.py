@@ -7,8 +7,8 @@ from pipeline.audits import wording
 from pipeline.audits.templates import template
 
 GROUPS = ("digit_recall", "population_gap", "students_error", "abstention_gap", "broken_strokes")
-RECIPE_TOLD = 3
-"""Findings of the recipe's audit, the first ones, that the card repeats: errors, answers, and who is misread."""
+RECIPE_TOLD = 5
+"""Findings of the recipe's audit, the first ones, that the card repeats: errors, answers, whose, gates and labels."""
 KINDS = {
     "perceptron": "textbook's perceptron",
     "mlp": "multilayer perceptron",

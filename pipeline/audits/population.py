@@ -63,7 +63,7 @@ def measure(subject: Subject) -> Section:
         section.findings = [f"{UNMEASURABLE} No statement on fairness between groups can be made from it."]
         return section
 
-    samples, wrong, draws = subject.samples, subject.wrong, subject.bootstrap
+    samples, wrong, abstained, draws = subject.samples, subject.wrong, subject.predictions.abstained, subject.bootstrap
     raw = gap(samples, wrong, draws, subject.rng("population gap"))
     standardised = standardised_gap(samples, wrong, draws, subject.rng("standardised gap"))
     nulls = {
@@ -73,7 +73,7 @@ def measure(subject: Subject) -> Section:
     section.gates = [
         population_gap(samples, wrong, raw, subject.limits.population_gap),
         students_error(samples, wrong, draws, subject.rng("students' error"), subject.limits.students_error),
-        abstention_gap(subject),
+        abstention_gap(samples, abstained, draws, subject.rng("abstention gap"), subject.limits.abstention_gap),
     ]
     section.findings = [
         clustering(raw),
@@ -82,7 +82,7 @@ def measure(subject: Subject) -> Section:
         cannot_show(int(wrong.sum())),
     ]
     section.tables = {
-        "The two populations": populations_table(samples, wrong, subject.predictions.abstained, draws, subject.rng),
+        "The two populations": populations_table(samples, wrong, abstained, draws, subject.rng),
         "The gap in error, in percentage points": gaps_table(raw, standardised),
         "Errors over writers, against errors dealt out at random within the population": writers.round(4),
     }
@@ -192,17 +192,17 @@ def students_error(
     return Gate("students_error", bound, interval, "at most", threshold, sentence, STUDENTS_ANCHOR)
 
 
-def abstention_gap(subject: Subject) -> Gate:
-    """The size of the gap in abstention; the interval is of the gap with its sign."""
-    abstained = subject.predictions.abstained
-    found = gap(subject.samples, abstained, subject.bootstrap, subject.rng("abstention gap"))
-    shares = {name: abstained[(subject.samples["population"] == name).to_numpy()].mean() for name in POPULATIONS}
+def abstention_gap(
+    samples: pd.DataFrame, abstained: np.ndarray, draws: int, rng: np.random.Generator, threshold: float
+) -> Gate:
+    """The size of the gap in abstention, bool [N]; the interval is of the gap with its sign."""
+    found = gap(samples, abstained, draws, rng)
+    shares = {name: abstained[(samples["population"] == name).to_numpy()].mean() for name in POPULATIONS}
     sentence = (
         f"The recogniser declines to answer {wording.percent(shares['students'])} of the students' digits and "
         f"{wording.percent(shares['employees'])} of the employees': a gap of {found.value:+.2f} percentage points, "
         f"95 % interval {found.low:+.2f} to {found.high:+.2f} over writers."
     )
-    threshold = subject.limits.abstention_gap
     return Gate("abstention_gap", abs(found.value), (found.low, found.high), "at most", threshold, sentence)
 
 

@@ -133,7 +133,9 @@ def verdicts(subject: Subject) -> list[Gate]:
         *gates,
         population.population_gap(samples, wrong, raw, limits.population_gap),
         population.students_error(samples, wrong, draws, subject.rng("students' error"), limits.students_error),
-        population.abstention_gap(subject),
+        population.abstention_gap(
+            samples, subject.predictions.abstained, draws, subject.rng("abstention gap"), limits.abstention_gap
+        ),
     ]
 
 

@@ -55,10 +55,12 @@ def test_every_gate_stands_in_the_table_with_its_verdict():
 
 
 def test_it_repeats_what_the_recipe_does_to_strangers_where_that_was_tried():
-    findings = {"recipe": ["240 are misread.", "99 % are answered.", "A gap of +0.1.", "Thickness matters."]}
+    findings = {
+        "recipe": ["240 are misread.", "99 % are answered.", "A gap.", "All gates.", "Labels.", "Thickness matters."]
+    }
     told = model_card.render(promotion(), RUN, {"gates": [ERROR.record()], "findings": findings})
     part = told.partition("### On hands that it never saw")[2].partition("\n#")[0]
-    assert "- 240 are misread.\n- 99 % are answered.\n- A gap of +0.1.\n" in part
+    assert "- 240 are misread.\n- 99 % are answered.\n- A gap.\n- All gates.\n- Labels.\n" in part
     assert "Thickness" not in part
     assert "On hands that it never saw" not in card(ERROR)
 
