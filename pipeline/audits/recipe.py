@@ -119,8 +119,8 @@ def outcome(samples: pd.DataFrame, wrong: np.ndarray) -> str:
     folds, errors = samples["fold"].nunique(), int(wrong.sum())
     low, high = exact_interval(errors, len(wrong))
     return (
-        f"{folds} networks that learnt as this one did, each without the digits of every {folds}th of the "
-        f"{samples['writer'].nunique()} writers of training and validation, read those digits: {errors} of "
+        f"{folds} networks that learnt as this one did, each without one of {folds} folds of the "
+        f"{samples['writer'].nunique()} writers of training and validation, read what those wrote: {errors} of "
         f"{len(wrong):,} images are misread, {wording.percent(errors / len(wrong))}, {wording.span(low, high)}."
     )
 
@@ -158,8 +158,11 @@ def against_gates(gates: Sequence[Gate]) -> str:
         for gate in gates
         if not gate.passed
     ]
-    told = f"it would miss {len(missed)} of these {len(gates)}: {'; '.join(missed)}" if missed else "it would meet all"
-    return f"The gates are for the network that is served, on the test set. Held to them out of fold, {told}."
+    told = f"miss {len(missed)}: {'; '.join(missed)}" if missed else "meet all of them"
+    return (
+        f"The gates are for the network that is served, on the test set. Held to the {len(gates)} of them that can be "
+        f"asked of it, the recipe would {told}."
+    )
 
 
 def labels_in_doubt(confidence: np.ndarray) -> str:
@@ -167,7 +170,7 @@ def labels_in_doubt(confidence: np.ndarray) -> str:
     sure = int((confidence > calibration.SURE).sum())
     return (
         f"Of the errors, {sure} are made with confidence above {calibration.SURE:.2f}. Nobody has had these labels "
-        f"checked, as those of the test set were: where a picture below shows what was read, its label is wrong."
+        f"checked, as those of the test set were: where one's picture shows what was read, its label is wrong."
     )
 
 

@@ -55,7 +55,7 @@ def test_a_population_read_worse_is_told_with_its_gap(samples, rng):
     found = float(section.findings[2].partition("a gap of ")[2].split()[0])
     assert found == pytest.approx(7, abs=1)
     assert section.values["population_gap"] > found
-    assert "would miss 1 of these 8: Gap between the writers' populations" in section.findings[3]
+    assert "the recipe would miss 1: Gap between the writers' populations" in section.findings[3]
 
 
 def test_four_times_the_writers_show_a_gap_half_as_wide(rng):
