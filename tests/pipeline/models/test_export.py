@@ -45,7 +45,7 @@ def test_the_answers_are_pytorchs_with_the_temperature_inside(network, distance,
     expected = uncalibrated / TEMPERATURE
     np.testing.assert_allclose(logits, expected, atol=1e-4)
     np.testing.assert_allclose(probabilities, softmax(expected, axis=1), atol=1e-5)
-    np.testing.assert_allclose(strangeness, distance.of(features), rtol=1e-3)
+    np.testing.assert_allclose(strangeness, distance(torch.from_numpy(features)), rtol=1e-3)
 
 
 def test_the_metadata_holds_identity_and_thresholds_and_nothing_else(model):
