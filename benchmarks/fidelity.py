@@ -18,9 +18,9 @@ from benchmarks import mnist
 from benchmarks.bars import Bar, hold
 from benchmarks.pictures import encode
 from pipeline import serve
-from pipeline.audits import canvas
+from pipeline.audits.inputs import canvas
 from serving.client import Client
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 
 ON_CANVAS = 0.99
 SEED = 0

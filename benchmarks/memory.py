@@ -19,9 +19,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from serving import images, memory
+from serving import images
 from serving.errors import ApiError
-from serving.images import PNG
+from serving.images import PNG, memory
 
 SIDE = 4992  # squared not quite 25 megapixels
 BAR = 100  # megabytes beyond what the process has when nothing is being read

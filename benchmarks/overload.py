@@ -27,8 +27,8 @@ from benchmarks.bars import Bar, hold
 from benchmarks.pictures import encode, resized
 from benchmarks.serving import CONCURRENCY, OCTETS, bento_service, require_two_processors, served
 from pipeline import serve
-from pipeline.audits.strokes import STYLES, draw
-from serving.guard import ANSWER_DEADLINE_S
+from pipeline.audits.inputs.strokes import STYLES, draw
+from serving.web.guard import ANSWER_DEADLINE_S
 
 TIMES = (1, 3)  # the capacity
 WARM_UP_S = 2.0

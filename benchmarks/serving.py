@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.load import Measured, measure, request
 from pipeline import package, serve
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 
 NETWORKS = ["best", "perceptron"]
 ROUNDS = 3

@@ -30,9 +30,9 @@ from benchmarks.bars import Bar, hold
 from benchmarks.pictures import encode, resized
 from benchmarks.serving import JSON, OCTETS, bento_service, megabytes, require_two_processors, served
 from pipeline import serve
-from pipeline.audits.strokes import STYLES, draw
-from serving.bodies import MAX_BODY_BYTES
-from serving.connection import MAX_HEADER_BYTES
+from pipeline.audits.inputs.strokes import STYLES, draw
+from serving.web.bodies import MAX_BODY_BYTES
+from serving.web.connection import MAX_HEADER_BYTES
 
 CLIENTS = 8
 SAMPLES = 100  # of the memory, evenly over the requests

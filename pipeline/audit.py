@@ -32,17 +32,17 @@ from pipeline.audits import (
     invariance,
     ood,
     population,
-    recipe,
-    report,
     representation,
     robustness,
     selftest,
     style,
-    wording,
 )
+from pipeline.audits import out_of_fold as recipe
 from pipeline.audits.section import Section, Subject
 from pipeline.audits.subject import MODELS, load_recipe, load_subject
-from pipeline.audits.weights import load_network
+from pipeline.models.load import load_network
+from pipeline.report import page as report
+from pipeline.report import wording
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_audit
 

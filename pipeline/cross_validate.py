@@ -56,7 +56,7 @@ def read(
     calibration: params.Calibration,
 ) -> pd.DataFrame:
     """Train on all folds but one, for each of ``count``, and return ``samples``' rows with what was read there."""
-    from pipeline.audits import folds  # its torch takes seconds: only where there is something to train
+    from pipeline.models import folds  # its torch takes seconds: only where there is something to train
 
     started = time.perf_counter()
     images, labels = (

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import metrics, plots
+from pipeline import metrics
 from pipeline.data.store import load_split
+from pipeline.report import figures as plots
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_evaluation
-from serving.recogniser import Predictions, Recogniser
+from serving.model.recogniser import Predictions, Recogniser
 
 PROCESSED = Path("data/processed")
 

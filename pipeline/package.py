@@ -29,7 +29,7 @@ from rich.console import Console
 from pipeline import serve
 from pipeline.showcase import card, inside
 from pipeline.stage import stage
-from serving.recogniser import Predictions, Recogniser
+from serving.model.recogniser import Predictions, Recogniser
 
 CHAMPION = Path("models/best")
 MODEL = CHAMPION / "model.onnx"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from serving.keys import Keys, KeysError
+from serving.web.keys import Keys, KeysError
 
 BENTO = Path("dist/bento")
 STATE = Path(".bentoml")  # BentoML's own state stays inside the project

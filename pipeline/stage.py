@@ -9,7 +9,7 @@ from functools import wraps
 
 from pipeline.data.errors import DataError
 from pipeline.params import ParamsError
-from serving.recogniser import ModelError
+from serving.model.recogniser import ModelError
 
 
 def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

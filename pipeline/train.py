@@ -19,10 +19,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline import params
+from pipeline.artifact.release import release
 from pipeline.data.store import load_split
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
-from pipeline.models.release import release
 from pipeline.stage import stage
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import Inputs, inputs

@@ -15,15 +15,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from serving import assets, images, log, openapi, quick, schema, startup, together
-from serving.drain import Drain
+from serving import assets, images, openapi, quick, schema, startup
 from serving.errors import ApiError
-from serving.explain import explain
-from serving.inside import Inside
-from serving.limits import Line
-from serving.metrics import Metrics
-from serving.recogniser import SIDE, Predictions
-from serving.together import Pixels, Together
+from serving.model import micro_batching as together
+from serving.model.activations import Inside
+from serving.model.explain import explain
+from serving.model.micro_batching import Pixels, Together
+from serving.model.recogniser import SIDE, Predictions
+from serving.web import log
+from serving.web.drain import Drain
+from serving.web.limits import Line
+from serving.web.metrics import Metrics
 
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers

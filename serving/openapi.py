@@ -11,8 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from serving import assets
 from serving.errors import ApiError
-from serving.explain import Explanation
-from serving.recogniser import SIDE
+from serving.model.explain import Explanation
+from serving.model.recogniser import SIDE
 from serving.schema import MAX_BATCH, Answer, Answers, ModelInfo, PixelsBody
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 from pydantic import TypeAdapter
 
-from serving.recogniser import CLASSES, Predictions, Reason, Recogniser
+from serving.model.recogniser import CLASSES, Predictions, Reason, Recogniser
 from serving.schema import ModelRef
 
 DECIMALS = 7  # as many as schema.answers keeps

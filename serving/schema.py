@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from serving.errors import ApiError
-from serving.recogniser import CLASSES, SIDE, Predictions, Reason, Recogniser
+from serving.model.recogniser import CLASSES, SIDE, Predictions, Reason, Recogniser
 
 MAX_BATCH = 1000
 MOST_COMMAS = MAX_BATCH * SIDE * SIDE + 10  # that the largest batch needs, and a few more

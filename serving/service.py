@@ -9,11 +9,13 @@ from typing import Any
 import bentoml
 from starlette.types import ASGIApp
 
-from serving import connection, log, memory, startup
+from serving import startup
 from serving.app import create_app
-from serving.guard import Guard
-from serving.keys import Keys
-from serving.shedding import Shedding
+from serving.images import memory
+from serving.web import connection, log
+from serving.web.guard import Guard
+from serving.web.keys import Keys
+from serving.web.shedding import Shedding
 
 MODEL = Path(__file__).parent.parent / "model.onnx"
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 from bentoml._internal.utils import circus
 
-from serving.keys import Keys, KeysError
-from serving.recogniser import ModelError, Recogniser
+from serving.model.recogniser import ModelError, Recogniser
+from serving.web.keys import Keys, KeysError
 
 CHECK_DELAY_S = 1.0
 

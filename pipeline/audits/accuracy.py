@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import betaincinv
 
-from pipeline import metrics, plots
-from pipeline.audits import wording
+from pipeline import metrics
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
+from pipeline.report import figures as plots
+from pipeline.report import wording
 
 CORRECTED = {947: 9, 1621: 6, 1901: 4, 2462: 0, 2597: 3, 3558: 0, 5937: 3, 6651: 6, 6783: 6, 9729: 6}
 """Row in MNIST's test file, and the digit that most of five people saw there instead of the official label."""

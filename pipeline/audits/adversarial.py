@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from rich.progress import track
 from torch import Tensor, nn
 
-from pipeline.audits import attacks, wording
 from pipeline.audits.accuracy import exact_interval
+from pipeline.audits.inputs import attacks
 from pipeline.audits.section import THREADS, Section, Subject
 from pipeline.models.networks import standardise
-from pipeline.plots import BLUE, GREY, RED
-from serving.recogniser import Predictions, Recogniser
+from pipeline.report import wording
+from pipeline.report.figures import BLUE, GREY, RED
+from serving.model.recogniser import Predictions, Recogniser
 
 Attack = Callable[[nn.Module, Tensor, Tensor, float, torch.Generator], Tensor]
 

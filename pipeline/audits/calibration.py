@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import metrics, plots
-from pipeline.audits import wording
+from pipeline import metrics
 from pipeline.audits.accuracy import CORRECTED, UNDECIDED, corrected_labels, exact_interval, exact_percent
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled
 from pipeline.audits.section import Figures, Section, Subject
+from pipeline.report import figures as plots
+from pipeline.report import wording
 
 SURE = 0.99  # a wrong answer given with more confidence than this is called overconfident
 CHUNK = 250  # draws simulated at once, which bounds memory

@@ -23,17 +23,17 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import softmax
 
 from pipeline import params
-from pipeline.audits import wording
+from pipeline.artifact.to_onnx import logits_of
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Subject
 from pipeline.audits.selftest import verdicts
 from pipeline.audits.subject import PROCESSED, load_subject
 from pipeline.data.store import load_split
 from pipeline.models.batches import Digits
-from pipeline.models.export import logits_of
 from pipeline.models.fit import fit
+from pipeline.report import wording
 from pipeline.stage import stage
-from serving.recogniser import Predictions, Recogniser
+from serving.model.recogniser import Predictions, Recogniser
 
 DRAWS = 1000  # resamples for each bound, in place of audit.bootstrap
 BLUR = 1.5  # standard deviation in pixels

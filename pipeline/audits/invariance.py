@@ -16,15 +16,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy import ndimage
 
-from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
+from pipeline.audits.inputs.strokes import STYLES, draw
 from pipeline.audits.section import Section, Subject
-from pipeline.audits.strokes import STYLES, draw
-from pipeline.plots import BLUE, RED
+from pipeline.report import wording
+from pipeline.report.figures import BLUE, RED
 from serving import schema
 from serving.images import decode, normalise_all
-from serving.recogniser import SIDE
+from serving.model.recogniser import SIDE
 
 LOSSLESS_IMAGES = 2000
 DIRECTION_IMAGES = 1000

@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import nn
 
-from pipeline.audits import not_digits, wording
 from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
+from pipeline.audits.inputs import non_digits as not_digits
 from pipeline.audits.population import resampled_error
 from pipeline.audits.section import Section, Subject
-from pipeline.plots import BLUE, GREY, RED, Tile, sheet
-from serving.recogniser import Predictions, Recogniser
+from pipeline.report import wording
+from pipeline.report.figures import BLUE, GREY, RED, Tile, sheet
+from serving.model.recogniser import Predictions, Recogniser
 
 COUNT = 1000
 """Pictures in each set, at most."""

@@ -13,12 +13,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from pipeline import plots
-from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval, permutation_p
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
 from pipeline.audits.style import within_digit
+from pipeline.report import figures as plots
+from pipeline.report import wording
 
 UNMEASURABLE = "Not measurable: this source does not say who wrote its digits."
 POPULATIONS = ("students", "employees")

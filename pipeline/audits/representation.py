@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import plots
-from pipeline.audits import wording
 from pipeline.audits.section import Section
 from pipeline.audits.style import STYLES
+from pipeline.report import figures as plots
+from pipeline.report import wording
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 COLOURS = {"train": plots.GREY, "val": plots.BLUE, "test": plots.RED}

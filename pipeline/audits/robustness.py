@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval
-from pipeline.audits.canvas import SIDES, place
-from pipeline.audits.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.gates import Gate
-from pipeline.audits.morphology import PERTURBATIONS, perturb, strokes
+from pipeline.audits.inputs.canvas import SIDES, place
+from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, corrupt
+from pipeline.audits.inputs.morphology import PERTURBATIONS, perturb, strokes
 from pipeline.audits.section import THREADS, Section, Subject
-from pipeline.plots import BLUE, GREY, RED, Tile, sheet
+from pipeline.report import wording
+from pipeline.report.figures import BLUE, GREY, RED, Tile, sheet
 
 CURVE_IMAGES = 2000
 MORPHOLOGY_IMAGES = 1000

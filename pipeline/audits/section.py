@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pipeline.audits.gates import Gate
 from pipeline.params import Gates
 from serving.images import normalise_all
-from serving.recogniser import Predictions, Recogniser
+from serving.model.recogniser import Predictions, Recogniser
 
 THREADS = 2
 """What a part does side by side: while one makes pictures, the other's network runs."""

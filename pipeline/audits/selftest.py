@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
-from pipeline.audits import accuracy, calibration, population, style, wording
+from pipeline.audits import accuracy, calibration, population, style
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
+from pipeline.report import wording
 
 DESIGN_EFFECT = {"students": 1.3, "employees": 2.2}
 """By how much clustering in writers inflates the variance of a population's error: the middle of what two plain

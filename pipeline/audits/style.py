@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import fisher_exact
 
-from pipeline import plots
-from pipeline.audits import wording
 from pipeline.audits.accuracy import exact_interval, exact_percent, permutation_p
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Figures, Section, Subject
+from pipeline.report import figures as plots
+from pipeline.report import wording
 
 STYLES = {"thickness": "px", "slant": "°", "ink": "px²", "width": "px", "height": "px"}
 FIFTHS = 5

@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.audits.section import Subject
 from pipeline.data.store import load_split
 from pipeline.params import Gates
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 
 MODELS = Path("models")
 PROCESSED = Path("data/processed")

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from pipeline.models.augment import augment
-from pipeline.models.degrade import degrade
+from pipeline.models.corrupt import degrade
 from pipeline.models.networks import standardise
 from pipeline.models.outliers import outliers
 from pipeline.params import Augment, ConvNet, Network, Perceptron

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from pipeline.models.degrade import clouds, lines, uniform
+from pipeline.models.corrupt import clouds, lines, uniform
 from pipeline.models.networks import BLACK, STD, WHITE
 
 TOGETHER = 4

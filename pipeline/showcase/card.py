@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audits import model_card
-from serving.recogniser import Recogniser
+from pipeline.report import model_card
+from serving.model.recogniser import Recogniser
 
 SHOWN = 24
 

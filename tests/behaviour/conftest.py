@@ -16,7 +16,7 @@ import pytest
 from pipeline import params, serve
 from pipeline.data.errors import DataError
 from pipeline.data.store import load_split
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests.behaviour.asking import Digits, Service
 
 SAMPLE = 500

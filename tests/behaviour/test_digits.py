@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.audits import canvas
+from pipeline.audits.inputs import canvas
 from tests.behaviour.asking import Answers, Digits, Service, at_least, at_most, encode
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.audits import not_digits
+from pipeline.audits.inputs import non_digits as not_digits
 from tests.behaviour.asking import Digits, Service, at_most
 
 pytestmark = pytest.mark.slow

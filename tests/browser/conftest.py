@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from pipeline import package, serve
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests.browser.visitor import SIZES, Visitor
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from pipeline import cross_validate
-from pipeline.audits import folds
 from pipeline.data import store
+from pipeline.models import folds
 from tests.pipeline.workspace import prepare
 
 WRITERS, DIGITS, VALIDATION = 60, 20, 5

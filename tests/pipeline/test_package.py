@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import package, serve
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests import toy_model
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import uvloop
 
 from benchmarks import fidelity, load, overload, soak
 from benchmarks.bars import Bar, hold
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests.service.server import serving
 from tests.toy_model import image
 

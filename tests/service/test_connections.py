@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from serving.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES, UNREAD_DEADLINE_S
-from serving.guard import BODY_DEADLINE_S
+from serving.web.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES, UNREAD_DEADLINE_S
+from serving.web.guard import BODY_DEADLINE_S
 from tests.service.server import wait_until
 
 LINE = b"POST /predict_pixels HTTP/1.1\r\n"

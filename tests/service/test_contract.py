@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from serving.images import normalise
+from serving.model.recogniser import Recogniser
 from serving.openapi import document
-from serving.recogniser import Recogniser
 from serving.schema import MAX_BATCH
 from tests import toy_model
 

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from serving.drain import DRAIN_S
+from serving.web.drain import DRAIN_S
 from tests.service.server import serving, wait_until
 from tests.toy_model import image
 

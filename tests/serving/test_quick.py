@@ -1,7 +1,7 @@
 import numpy as np
 
 from serving import quick, schema
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests import toy_model
 
 

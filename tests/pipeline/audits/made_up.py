@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Subject
 from pipeline.params import Gates
-from serving.recogniser import Predictions, Recogniser
+from serving.model.recogniser import Predictions, Recogniser
 
 
 def handwriting(

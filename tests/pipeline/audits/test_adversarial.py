@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.audits import adversarial, attacks
+from pipeline.audits import adversarial
+from pipeline.audits.inputs import attacks
 from pipeline.audits.section import Section, Subject
 from pipeline.models.networks import MEAN, STD
 from pipeline.params import load
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests import toy_model
 
 COUNT = 60

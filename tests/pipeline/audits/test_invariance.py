@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from pipeline.audits import invariance
+from pipeline.audits.inputs.strokes import STYLES, draw
 from pipeline.audits.section import Subject
-from pipeline.audits.strokes import STYLES, draw
 from serving.images import normalise
 
 

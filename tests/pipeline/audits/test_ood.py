@@ -11,7 +11,7 @@ from torch import nn
 from pipeline.audits import ood
 from pipeline.audits.section import Section, Subject
 from pipeline.params import Gates
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests import toy_model
 
 LABELS = np.arange(300).astype(np.uint8) % 10

@@ -18,7 +18,7 @@ from pipeline.audits.section import Subject
 from pipeline.data import mnist
 from pipeline.data.sources import MNIST, packaged
 from pipeline.params import Gates
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests import toy_model
 from tests.pipeline.audits.made_up import handwriting
 from tests.pipeline.workspace import REAL_MNIST, needs_mnist

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from pipeline.audits import robustness
-from pipeline.audits.corruptions import CORRUPTIONS, CURVES, corrupt
+from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.robustness import attempt, curve_table, first_of_each_digit, measure, resampled
 from pipeline.audits.section import Section, Subject
 from pipeline.data.sources import packaged
 from pipeline.params import Gates
-from serving.recogniser import Predictions, Recogniser
+from serving.model.recogniser import Predictions, Recogniser
 
 
 class MeanPictures:

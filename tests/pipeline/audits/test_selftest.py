@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from pipeline.audits import accuracy, calibration, population, report, selftest, style
+from pipeline.audits import accuracy, calibration, population, selftest, style
 from pipeline.audits.section import Subject
+from pipeline.report import page as report
 from tests.pipeline.audits.made_up import handwriting, nameless, subject
 
 LIMITS = {

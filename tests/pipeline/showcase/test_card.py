@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.showcase import card
-from serving.recogniser import Recogniser
+from serving.model.recogniser import Recogniser
 from tests import toy_model
 
 

@@ -8,10 +8,10 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from pipeline.models import novelty
-from pipeline.models.export import observe, to_onnx
+from pipeline.artifact import novelty
+from pipeline.artifact.quantise import quantised
+from pipeline.artifact.to_onnx import observe, to_onnx
 from pipeline.models.networks import build
-from pipeline.models.quantise import quantised
 from pipeline.params import load
 from pipeline.showcase import inside
 from tests import toy_model

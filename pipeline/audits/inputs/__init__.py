@@ -1,0 +1,1 @@
+"""What is asked of a recogniser: makers of pictures, and the attacks."""

@@ -1,0 +1,1 @@
+"""What people read of an audit: figures, sentences, the page, the model card."""

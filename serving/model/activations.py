@@ -1,0 +1,94 @@
+"""The network seen from inside: what each layer answers to an image, and which of its ink spoke for the answer."""
+
+import json
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from serving.model.recogniser import CLASSES, SIDE, ModelError
+
+PATCH = 4  # pixels that are covered at a time, along each axis
+STEP = 2  # pixels from one place of the patch to the next
+CHUNK = 16  # covered images given to the network at once: more would leave the processor's cache
+
+
+class Layer(NamedTuple):
+    """A layer as the packaging described it. `kernel` is the side of a convolution's kernels, else None."""
+
+    kind: Literal["convolution", "dense"]
+    units: int
+    kernel: int | None
+    activation: Literal["relu", "sigmoid", "softmax"]
+    output: str
+
+
+class Inside:
+    """The served network with its layers open.
+
+    layers: from the pixels to the ten logits. weights: float32 [units, height, width], of the first layer.
+    """
+
+    def __init__(self, path: Path, model_sha256: str) -> None:
+        """Load the graph at `path`, made from the model of this hash. Raises ModelError if it is no such graph."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        except OSError as error:
+            raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        except Exception as error:  # ONNX Runtime raises a class of its own for each way a file can be damaged
+            raise ModelError(f"{path} is not a graph that ONNX Runtime can load: {error}") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if metadata.get("of") != model_sha256:
+            raise ModelError(f"{path} was made from another model than the one beside it")
+        self.layers = [Layer(**layer) for layer in json.loads(metadata["layers"])]
+        blank = np.zeros((1, SIDE, SIDE), np.float32)
+        [weights] = self._session.run(["first_weights"], {"pixels": blank})
+        side = self.layers[0].kernel or SIDE
+        self.weights: NDArray[np.float32] = weights.reshape(-1, side, side)
+
+    def activations(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """What each layer answers to one image, float32 [28, 28]: float32 [units, ...] of each."""
+        found = self._session.run([layer.output for layer in self.layers], {"pixels": pixels[None]})
+        return [values[0] for values in found]
+
+    def saliency(self, pixels: NDArray[np.float32], digit: int) -> NDArray[np.float32]:
+        """How much each pixel of one image, float32 [28, 28], spoke for `digit`: float32 [28, 28], against it below 0.
+
+        Occlusion (Zeiler and Fergus 2014, ECCV, arXiv 1311.2901): a patch of paper is laid over each place that holds
+        ink, and the fall of the digit's log-odds is the patch's voice. A pixel has the mean of the patches over it.
+        """
+        places = [
+            (slice(row, row + PATCH), slice(column, column + PATCH))
+            for row in range(0, SIDE - PATCH + 1, STEP)
+            for column in range(0, SIDE - PATCH + 1, STEP)
+            if pixels[row : row + PATCH, column : column + PATCH].any()
+        ]
+        covered = np.repeat(pixels[None], len(places) + 1, axis=0)
+        for image, place in zip(covered, places, strict=False):
+            image[place] = 0
+        odds = _log_odds(self._logits(covered), digit)
+        total, count = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+        for place, left in zip(places, odds, strict=False):
+            total[place] += odds[-1] - left
+            count[place] += 1
+        return np.where(pixels > 0, total / np.maximum(count, 1), 0).astype(np.float32)
+
+    def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        logits = np.empty((len(images), CLASSES), np.float32)
+        for start in range(0, len(images), CHUNK):
+            [logits[start : start + CHUNK]] = self._session.run(["logits"], {"pixels": images[start : start + CHUNK]})
+        return logits
+
+
+def _log_odds(logits: NDArray[np.float32], digit: int) -> NDArray[np.float32]:
+    """The logarithm of p / (1 - p) of `digit`, float32 [N], for logits, float32 [N, 10]."""
+    others = np.delete(logits, digit, axis=1)
+    peak = others.max(axis=1)
+    result: NDArray[np.float32] = logits[:, digit] - peak - np.log(np.exp(others - peak[:, None]).sum(axis=1))
+    return result

@@ -1,0 +1,133 @@
+"""What POST /explain answers: the way from an image file to the answer, step by step."""
+
+import base64
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from serving import images, schema
+from serving.model.activations import Inside
+from serving.model.recogniser import Recogniser
+
+PICTURE_SIDE = 140  # the picture is sent back at most this large
+STRONGEST = 24  # units of the first layer whose weights are told
+
+
+class Raster(schema.Strict):
+    """Numbers of any shape as bytes in base64, the last axis running fastest.
+
+    255 stands for `peak`. 0 stands for nothing; where the numbers are signed, 128 does, and 1 for minus `peak`.
+    """
+
+    shape: list[int]
+    signed: bool
+    peak: float
+    data: str
+
+
+class Reading(schema.Strict):
+    """What the service made of the image.
+
+    picture: the image in grey. box: top, left, bottom and right of its ink, in the picture's pixels; null where the
+    image was not cropped, or its ink not cut out along a box. pixels: what the network sees.
+    """
+
+    picture: Raster
+    box: tuple[float, float, float, float] | None
+    pixels: Raster
+
+
+class LayerSeen(schema.Strict):
+    """A layer and what it answers: [units], or [units, rows, columns] for a convolution. The last are the logits."""
+
+    kind: Literal["convolution", "dense"]
+    units: int
+    kernel: int | None
+    activation: Literal["relu", "sigmoid", "softmax"]
+    values: Raster
+
+
+class FirstWeights(schema.Strict):
+    """The weights of those units of the first layer that answer most strongly, [units, rows, columns]."""
+
+    units: list[int]
+    weights: Raster
+
+
+class Saliency(schema.Strict):
+    """How much each pixel spoke for the digit, or below 0 against it: by how much covering it lowers the log-odds."""
+
+    digit: int
+    values: Raster
+
+
+class Explanation(schema.Strict):
+    """The answer and the way to it. `saliency` is null where there is no ink."""
+
+    answer: schema.Answer
+    novelty: float
+    reading: Reading
+    layers: list[LayerSeen]
+    first_weights: FirstWeights
+    saliency: Saliency | None
+
+
+def explain(data: bytes, recogniser: Recogniser, inside: Inside) -> Explanation:
+    """The way from an image file to its answer. Raises ApiError as `images.read` does."""
+    grey = images.read(data)
+    pixels = images.normalise(grey)
+    predictions = recogniser.predict(pixels[None])
+    [answer] = schema.answers(predictions, recogniser)
+    activations = inside.activations(pixels)
+    digit = int(predictions.digit[0])
+    return Explanation(
+        answer=answer,
+        novelty=round(float(predictions.novelty[0]), 4),
+        reading=_reading(grey, pixels),
+        layers=[
+            LayerSeen(
+                kind=layer.kind,
+                units=layer.units,
+                kernel=layer.kernel,
+                activation=layer.activation,
+                values=raster(values, signed=layer.activation == "softmax"),
+            )
+            for layer, values in zip(inside.layers, activations, strict=True)
+        ],
+        first_weights=_first_weights(inside, activations[0]),
+        saliency=None
+        if answer.reason == "blank"
+        else Saliency(digit=digit, values=raster(inside.saliency(pixels, digit), signed=True)),
+    )
+
+
+def raster(values: NDArray[np.float32], signed: bool = False, peak: float = 0) -> Raster:
+    """Numbers as bytes. Their largest byte stands for `peak`, or where it is 0 for the strongest of them."""
+    peak = peak or float(np.abs(values).max())
+    share = values / (peak or 1)
+    levels = 128 + 127 * share if signed else 255 * share
+    data = base64.b64encode(np.rint(levels).astype(np.uint8).tobytes()).decode()
+    return Raster(shape=list(values.shape), signed=signed, peak=round(peak, 4), data=data)
+
+
+def _reading(grey: NDArray[np.float32], pixels: NDArray[np.float32]) -> Reading:
+    """What was made of a picture, float32 [height, width], on its way to `pixels`, float32 [28, 28]."""
+    height, width = grey.shape
+    scale = min(1.0, PICTURE_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BOX), dtype=np.float32)
+    box = images.ink_box(grey)
+    scaled = box and (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
+    return Reading(picture=raster(small, peak=255), box=scaled, pixels=raster(pixels, peak=255))
+
+
+def _first_weights(inside: Inside, answers: NDArray[np.float32]) -> FirstWeights:
+    strength = answers.reshape(len(answers), -1).max(axis=1)
+    units = (
+        np.argsort(-strength, kind="stable")[:STRONGEST]
+        if inside.layers[0].kind == "dense"
+        else np.arange(len(strength))
+    )
+    return FirstWeights(units=units.tolist(), weights=raster(inside.weights[units], signed=True))

@@ -1,0 +1,1 @@
+"""Around the application: limits, keys, shedding, drain, connection, log and metrics."""

@@ -1,0 +1,61 @@
+"""Shedding: while too many wait already, a request for an answer is refused as it arrives.
+
+What is refused must cost a small part of an answer, or the refusals leave no time for the answers. So a request that
+arrives whole, as those for one image do, is not even parsed: its bytes are told from others' by their first line and
+by their length. Every other request goes the long way, and is refused where it would have to wait.
+"""
+
+import asyncio
+import random
+import re
+
+from serving.errors import ApiError
+from serving.images import is_small
+from serving.model.micro_batching import Together
+from serving.web import log
+from serving.web.limits import Line
+from serving.web.metrics import Metrics
+from serving.web.reply import rendered
+
+LINE = re.compile(rb"POST (/predict|/predict_pixels) HTTP/1\.1\r\n")
+FRAMING = re.compile(rb"\r\n(?:content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE)
+REFUSAL = ApiError.of_status(503)
+ANY_ID = "0" * 32
+ANSWER = rendered(REFUSAL, ANY_ID)
+
+
+class Shedding:
+    """Refuses what would have to wait: for the network (`together`), or to be decoded (`decoders`)."""
+
+    def __init__(self, together: Together, decoders: Line, metrics: Metrics) -> None:
+        self._together = together
+        self._decoders = decoders
+        self._metrics = metrics
+        self._coming = 0  # requests that were let in, in this turn of the event loop, and do not wait yet
+
+    def refusal(self, data: bytes) -> bytes | None:
+        """The whole answer to the bytes that have arrived, where they are one whole request that is to be refused.
+
+        It is counted and logged, as every answer is.
+        """
+        crowded = self._together.room <= self._coming
+        if crowded or self._decoders.full:
+            line = LINE.match(data)
+            head, _, body = data.partition(b"\r\n\r\n")
+            if line and FRAMING.findall(head) == [b"%d" % len(body)]:
+                path = line[1].decode()
+                if crowded or (path == "/predict" and not is_small(body)):
+                    return self._refuse(path)
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._have_come)
+        self._coming += 1
+        return None
+
+    def _have_come(self) -> None:
+        self._coming = 0
+
+    def _refuse(self, path: str) -> bytes:
+        request_id = f"{random.getrandbits(128):032x}"  # which is no secret
+        self._metrics.request(path, REFUSAL.status, REFUSAL.code, 0.0)
+        log.request(request_id, "POST", path, REFUSAL.status, REFUSAL.code, 0.0)
+        return ANSWER.replace(ANY_ID.encode(), request_id.encode())

@@ -1,0 +1,55 @@
+"""Temperature and thresholds, on logits whose truth is known."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from pipeline.artifact.calibrate import abstention, conformal_threshold, temperature, thresholds
+from pipeline.params import Calibration
+
+RNG = np.random.default_rng(0)
+
+
+def answers(scale: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are ``scale`` times too large, and labels drawn as the right ones say."""
+    logits = RNG.normal(0, 2, (count, 10))
+    labels = (logits + RNG.gumbel(size=logits.shape)).argmax(1)
+    return logits * scale, labels
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_overconfidence(scale):
+    assert temperature(*answers(scale)) == pytest.approx(scale, rel=0.1)
+
+
+@pytest.mark.parametrize("related", [True, False])
+def test_the_thresholds_decline_their_shares_and_no_more(related):
+    logits, labels = answers(1.0)
+    probabilities = softmax(logits, axis=1)
+    novelty = RNG.gamma(2, size=len(labels))
+    if related:
+        novelty += 3 * (probabilities.max(1) < 0.4)
+    found = thresholds(probabilities, novelty, labels, Calibration(abstained=0.05, novel=0.01, miscoverage=0.1))
+    uncertain = probabilities.max(1) < found.confidence_threshold
+    novel = novelty > found.novelty_threshold
+    assert novel.mean() == pytest.approx(0.01, abs=0.001)
+    assert (uncertain | novel).mean() == pytest.approx(0.05, abs=0.001)
+
+
+def test_nothing_is_declined_of_validation_where_nothing_may_be():
+    confidence, novelty = RNG.random(100), RNG.random(100)
+    nothing = Calibration(abstained=0.0, novel=0.0, miscoverage=0.1)
+    assert abstention(confidence, novelty, nothing) == (confidence.min(), novelty.max())
+
+
+def test_prediction_sets_cover_fresh_labels_as_promised():
+    calibration, labels = answers(1.0)
+    threshold = conformal_threshold(softmax(calibration, axis=1), labels, 0.1)
+    fresh, truth = answers(1.0)
+    covered = softmax(fresh, axis=1)[np.arange(len(truth)), truth] >= threshold
+    assert covered.mean() == pytest.approx(0.9, abs=0.01)
+
+
+def test_too_few_labels_for_the_promise_give_whole_sets():
+    logits, labels = answers(1.0, count=50)
+    assert conformal_threshold(softmax(logits, axis=1), labels, 0.001) == 0
