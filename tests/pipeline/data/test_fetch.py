@@ -2,12 +2,13 @@ import gzip
 import hashlib
 import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pipeline.data.errors import DataError
-from pipeline.data.fetch import Fetcher, Patience
+from pipeline.data.fetch import Fetcher
 from pipeline.data.sources import RemoteFile
 from tests.pipeline import mirror as misbehaving
 
@@ -42,7 +43,7 @@ class Fetch:
             folder,
             passed_over=self.lines.append,
             arrived=lambda *heard: self.progress.append(heard),
-            patience=Patience(stall=0.3, pauses=(0.01, 0.01)),
+            stall=0.3,
         )
 
     def __call__(self, *mirrors: str) -> bytes:
@@ -54,7 +55,8 @@ class Fetch:
 
 
 @pytest.fixture
-def fetch(tmp_path):
+def fetch(tmp_path, monkeypatch):
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda seconds: None))
     return Fetch(tmp_path)
 
 
@@ -86,7 +88,7 @@ def test_a_folder_is_a_mirror_by_path_and_by_url(fetch, tmp_path_factory, spelli
         (lambda handler, body: misbehaving.whole(handler, body[:1000]), "not a gzip file, or a damaged one"),
         (lambda handler, body: misbehaving.whole(handler, b"<html>welcome</html>"), "not a gzip file"),
         (lambda handler, body: misbehaving.whole(handler, b""), "0 when decompressed, not 200000"),
-        (lambda handler, body: misbehaving.whole(handler, gzip.compress(bytes(200_000))), "wrong bytes: sha256"),
+        (lambda handler, body: misbehaving.whole(handler, gzip.compress(bytes(200_000))), "wrong bytes: SHA256 hash"),
         (lambda handler, body: misbehaving.whole(handler, gzip.compress(bytes(10**7))), "more than 200000"),
         (lambda handler, body: handler.wfile.write(b"nonsense\r\n\r\n"), "cut off after 0 bytes"),
     ],
