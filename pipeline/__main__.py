@@ -12,13 +12,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.params import Source
+from pipeline.data.sources import SOURCES
 
 PARAMS = Path("params.yaml")
 REPORTS = Path("reports")
@@ -26,7 +26,7 @@ REPORTS = Path("reports")
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", nargs="?", choices=get_args(Source), default="mnist-sample")
+    parser.add_argument("source", nargs="?", choices=list(SOURCES), default="mnist-sample")
     source = parser.parse_args(argv).source
     PARAMS.write_text(with_source(PARAMS.read_text(), source))
     unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0

@@ -21,7 +21,23 @@ from pydantic import (
     ValidationError,
 )
 
-Source = Literal["mnist", "mnist-sample", "uci-digits"]
+from pipeline.data.sources import SOURCES, collections
+
+
+def _known(source: str) -> str:
+    if source not in SOURCES:
+        raise ValueError(f"a source is one of {', '.join(map(repr, SOURCES))}")
+    return source
+
+
+def _of_each_collection(mirrors: dict[str, list[str]]) -> dict[str, list[str]]:
+    if sorted(mirrors) != collections():
+        raise ValueError(f"it names the mirrors of {' and '.join(collections())}")
+    return mirrors
+
+
+Source = Annotated[str, AfterValidator(_known)]
+Mirrors = Annotated[dict[str, list[str]], AfterValidator(_of_each_collection)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -31,11 +47,6 @@ class ParamsError(ValueError):
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Mirrors(Strict):
-    mnist: list[str]
-    qmnist: list[str]
 
 
 class Split(Strict):

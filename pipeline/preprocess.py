@@ -2,9 +2,9 @@
 
     python -m pipeline.preprocess
 
-Writes the images and labels of the splits train, val and test, and samples.parquet, a row for each image. MNIST keeps
-its own test set, and validation is cut from its training set by writer; the other sources are split at random within
-each digit.
+Writes the images and labels of the splits train, val and test, and samples.parquet, a row for each image. A source that
+has a test set of its own, as MNIST, keeps it. What else is cut is cut by writer where the writers are known, and at
+random within each digit where they are not.
 """
 
 import sys
@@ -18,10 +18,9 @@ from rich.progress import track
 from rich.table import Table
 
 from pipeline import params
-from pipeline.data import idx, mnist, split, store, style
-from pipeline.data.enlarge import enlarge
+from pipeline.data import idx, split, store, style
 from pipeline.data.errors import DataError
-from pipeline.data.sources import IMAGES, LABELS
+from pipeline.data.sources import SOURCES, Digits
 from pipeline.stage import stage
 
 RAW, PROCESSED = Path("data/raw"), Path("data/processed")
@@ -32,9 +31,9 @@ BATCH = 500
 def main() -> None:
     source, shares = params.load("data.source", "data.split")
     try:
-        images, samples = split_mnist(shares) if source == "mnist" else split_packaged(source, shares)
-        samples = pd.concat([samples, measured(images)], axis=1)
-        save(images, samples)
+        digits = SOURCES[source].read(RAW)
+        samples = pd.concat([split_up(digits, shares), measured(digits.images)], axis=1)
+        save(digits.images, samples)
     except OSError as error:
         sys.exit(
             f"preprocess: {PROCESSED} could not be written: {error}. Make room, or permit writing, and run it again."
@@ -42,42 +41,35 @@ def main() -> None:
     Console().print(summary(samples))
 
 
-def split_mnist(shares: params.Split) -> tuple[np.ndarray, pd.DataFrame]:
-    """Read MNIST and cut validation from its training part, by writer."""
-    train, test = mnist.read(RAW)
-    validation = split.by_writer(train.writers, train.populations, shares.validation, shares.seed)
-    parts = (train, np.where(validation, "val", "train")), (test, "test")
-    samples = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "split": names,
-                    "source_row": np.arange(len(part.labels)),
-                    "label": part.labels,
-                    "population": part.populations,
-                    "writer": part.writers,
-                }
-            )
-            for part, names in parts
-        ],
-        ignore_index=True,
+def split_up(digits: Digits, shares: params.Split) -> pd.DataFrame:
+    """Return a row for each of ``digits`` with its split: by writer where they are known, else within each digit.
+
+    Raises:
+        DataError: there are too few writers or digits to split, or a writer is in two splits.
+    """
+
+    def chosen(rows: np.ndarray, share: float) -> np.ndarray:
+        if digits.writers is None or digits.populations is None:
+            return rows[split.by_digit(digits.labels[rows], share, shares.seed)]
+        return rows[split.by_writer(digits.writers[rows], digits.populations[rows], share, shares.seed)]
+
+    everything, in_test = np.arange(len(digits.labels)), digits.in_test
+    names = np.full(len(everything), "train")
+    names[chosen(everything, shares.test) if in_test is None else in_test] = "test"
+    names[chosen(np.flatnonzero(names == "train"), shares.validation)] = "val"
+    samples = pd.DataFrame(
+        {
+            "split": names,
+            "source_row": digits.rows,
+            "label": digits.labels,
+            "population": digits.populations,
+            "writer": digits.writers,
+        }
     )
     splits = samples.groupby("writer")["split"].nunique()
     if splits.max() > 1:
-        raise DataError(f"writer {splits.idxmax()} is in {splits.max()} splits and must be in one. {mnist.REMEDY}")
-    return np.concatenate([train.images, test.images]), samples
-
-
-def split_packaged(source: str, shares: params.Split) -> tuple[np.ndarray, pd.DataFrame]:
-    """Read one of the packaged sources; cut the test set from it, then validation from the rest, within each digit."""
-    images, labels = idx.read_digits(RAW / IMAGES, RAW / LABELS, side=8 if source == "uci-digits" else 28)
-    names = np.where(split.by_digit(labels, shares.test, shares.seed), "test", "train")
-    rest = np.flatnonzero(names == "train")
-    names[rest[split.by_digit(labels[rest], shares.validation, shares.seed)]] = "val"
-    samples = pd.DataFrame(
-        {"split": names, "source_row": np.arange(len(labels)), "label": labels, "population": None, "writer": None}
-    )
-    return enlarge(images) if source == "uci-digits" else images, samples
+        raise DataError(f"writer {splits.idxmax()} is in {splits.max()} splits and must be in one. {idx.REMEDY}")
+    return samples
 
 
 def measured(images: np.ndarray) -> pd.DataFrame:
@@ -97,7 +89,7 @@ def save(images: np.ndarray, samples: pd.DataFrame) -> None:
 def summary(samples: pd.DataFrame) -> Table:
     """Return a row for each split: how many images, of whom, and in what style."""
     known = samples["writer"].notna().any()
-    whose = ("writers", *mnist.HSF_SERIES) if known else ()
+    whose = ["writers", *sorted(samples["population"].dropna().unique())] if known else []
     table = Table("split", "images", *whose, "per digit", "stroke", "slant", box=box.SIMPLE_HEAD, show_edge=False)
     for name in store.SPLITS:
         part = samples[samples["split"] == name]

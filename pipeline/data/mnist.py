@@ -27,6 +27,9 @@ class Contract:
     labels: str
     table: str
     written_by: dict[str, int]
+    """images by population"""
+    writers: dict[str, int]
+    """writers by population"""
 
 
 TRAIN = Contract(
@@ -34,13 +37,29 @@ TRAIN = Contract(
     labels="train-labels-idx1-ubyte",
     table="qmnist-train-labels.tsv",
     written_by={"employees": 30_950, "students": 29_050},
+    writers={"employees": 289, "students": 250},
 )
 TEST = Contract(
     images="t10k-images-idx3-ubyte",
     labels="t10k-labels-idx1-ubyte",
     table="qmnist-test-labels.tsv",
     written_by={"employees": 4_999, "students": 5_001},
+    writers={"employees": 48, "students": 249},
 )
+PEOPLE = {
+    (half, population): (images, contract.writers[population])
+    for half, contract in (("training and validation", TRAIN), ("test", TEST))
+    for population, images in contract.written_by.items()
+}
+"""Images and writers by half and population, counted in QMNIST's tables (Yadav and Bottou, NeurIPS 2019)."""
+
+CORRECTED = {947: 9, 1621: 6, 1901: 4, 2462: 0, 2597: 3, 3558: 0, 5937: 3, 6651: 6, 6783: 6, 9729: 6}
+"""Row in MNIST's test file, and the digit that most of five people saw there instead of the official label."""
+UNDECIDED = (2130, 2654, 3520, 8527, 9679)
+"""Rows whose official label most of five people rejected without agreeing on another digit.
+
+Both by Northcutt, Athalye and Mueller ("Pervasive Label Errors in Test Sets", NeurIPS 2021; cleanlab/label-errors).
+"""
 
 
 @dataclass(frozen=True)

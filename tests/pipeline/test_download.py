@@ -154,6 +154,7 @@ def test_mnist_mirror_is_tried_first(workspace, real, mirror, monkeypatch, kind)
     assert {name: (len(content), sha256(content).hexdigest()) for name, content in raw.items()} == {
         file.name: (file.size, file.sha256) for file in MNIST
     }
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in (workspace / "data/raw").iterdir())
     assert {path.name for path in workspace.iterdir()} == {"data", "params.yaml"}
 
 

@@ -48,7 +48,8 @@ def test_an_unknown_key_far_down_is_named_too(edited):
         (r"    width: \d+", "    width: -1", r"networks\.convnet\.width: .*greater than 0.*-1"),
         ("    kind: convnet", "    kind: transformer", r"networks\.convnet: .*'perceptron', 'mlp', 'convnet'"),
         (r"convnet: 5 \}", "convnet: 1 }", r"audit\.folds\.convnet: .*one fold leaves no writers .*not 1"),
-        (r"  source: \S+", "  source: emnist", r"data\.source: .*'mnist', 'mnist-sample' or 'uci-digits'.*'emnist'"),
+        ("    qmnist:", "    emnist:", r"data\.mirrors: .*the mirrors of mnist and qmnist.*'emnist'"),
+        (r"  source: \S+", "  source: emnist", r"data\.source: .*'mnist', 'mnist-sample', 'uci-digits'.*'emnist'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_expected(edited, old, new, message):

@@ -12,6 +12,7 @@ import yaml
 
 from pipeline import download, params, preprocess
 from pipeline.data import store
+from pipeline.data.sources import SOURCES
 from tests.pipeline.workspace import REAL_MNIST, ROOT, contents, needs_mnist, prepare
 
 
@@ -138,9 +139,10 @@ def test_the_contract_on_the_real_mnist(workspace, monkeypatch):
     prepare(workspace, "mnist")
     monkeypatch.setenv("MNIST_MIRROR", str(REAL_MNIST))
     download.main([])
-    images, samples = preprocess.split_mnist(params.load("data.split"))
+    digits = SOURCES["mnist"].read(workspace / "data/raw")
+    samples = preprocess.split_up(digits, params.load("data.split"))
 
-    assert images.shape == (70_000, 28, 28)
+    assert digits.images.shape == (70_000, 28, 28)
     counts = samples.groupby([samples["split"].replace("val", "train"), "population"]).size().to_dict()
     assert counts == {
         ("train", "employees"): 30_950,

@@ -16,7 +16,7 @@ import pytest
 from pipeline.audits import faults
 from pipeline.audits.section import Subject
 from pipeline.data import mnist
-from pipeline.data.sources import MNIST, packaged
+from pipeline.data.sources import MNIST, mnist_sample
 from pipeline.params import Gates
 from serving.model.recogniser import Recogniser
 from tests import toy_model
@@ -54,7 +54,7 @@ def made(images: np.ndarray, labels: np.ndarray, samples: pd.DataFrame, folder: 
 @pytest.fixture(scope="module")
 def sample() -> tuple[np.ndarray, np.ndarray]:
     """The 5,000 packaged digits, shuffled."""
-    images, labels = packaged("mnist-sample")
+    images, labels = mnist_sample()
     order = np.random.default_rng(0).permutation(len(labels))
     return images[order], labels[order]
 

@@ -10,7 +10,7 @@ from pipeline.audits import robustness
 from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.robustness import attempt, curve_table, first_of_each_digit, measure, resampled
 from pipeline.audits.section import Section, Subject
-from pipeline.data.sources import packaged
+from pipeline.data.sources import mnist_sample
 from pipeline.params import Gates
 from serving.model.recogniser import Predictions, Recogniser
 
@@ -37,7 +37,7 @@ class MeanPictures:
         )
 
 
-SAMPLE = packaged("mnist-sample")
+SAMPLE = mnist_sample()
 
 
 def subject(count: int = 50, named: bool = True, abstains: bool = False, threshold: float = 0.3) -> Subject:

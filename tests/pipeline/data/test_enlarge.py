@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from pipeline.data.enlarge import enlarge
-from pipeline.data.sources import packaged
+from pipeline.data.sources import uci_digits
 
 
 def test_a_full_box_becomes_twenty_pixels_in_the_middle():
@@ -18,7 +18,7 @@ def test_an_empty_image_stays_empty():
 
 
 def test_the_ink_is_centred_and_keeps_its_shape():
-    small, _ = packaged("uci-digits")
+    small, _ = uci_digits()
     large = enlarge(small)
     assert large.shape == (1797, 28, 28)
     assert large.dtype == np.uint8

@@ -5,7 +5,7 @@ from skimage.morphology import medial_axis
 from skimage.transform import pyramid_expand
 
 from pipeline.data import style
-from pipeline.data.sources import packaged
+from pipeline.data.sources import mnist_sample
 
 
 def stroke(width: float, degrees: float = 0.0, height: float = 18.0, shift: float = 0.0) -> np.ndarray:
@@ -66,14 +66,14 @@ def test_ink_at_the_edge_of_the_image_is_measured():
 
 
 def test_an_image_is_measured_alike_alone_and_among_others():
-    images = packaged("mnist-sample")[0][::250]
+    images = mnist_sample()[0][::250]
     alone = pd.concat([style.measure(image[None]) for image in images], ignore_index=True)
     pd.testing.assert_frame_equal(style.measure(images), alone)
 
 
 def test_thickness_agrees_with_morpho_mnist():
     """Morpho-MNIST's own measure, written out plainly: enlarged 4 times, along the medial axis."""
-    images = packaged("mnist-sample")[0][::100]
+    images = mnist_sample()[0][::100]
     theirs = []
     for image in images:
         large = pyramid_expand(image, upscale=4, order=3)
