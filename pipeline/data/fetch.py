@@ -69,7 +69,7 @@ class Fetcher:
             DataError: no mirror gave the file; the message lists each and why not.
         """
         there = self.folder / file.name
-        if there.is_file() and pooch.file_hash(there) == file.sha256:
+        if there.is_file() and pooch.file_hash(there) == file.sha256:  # pooch looks too, but wants a mirror for that
             return
         failures = []
         for mirror in sorted(mirrors, key=lambda mirror: mirror in self.unreachable):
@@ -110,12 +110,12 @@ class Fetcher:
         archive.unlink()
 
 
-def receive(url: str, partial: Path, stall: float) -> Iterator[tuple[int, int | None]]:
-    """Append to ``partial`` what it lacks of ``url``, or write all of it where the server gives nothing less.
+def receive(url: str, archive: Path, stall: float) -> Iterator[tuple[int, int | None]]:
+    """Append to ``archive`` what it lacks of ``url``, or write all of it where the server gives nothing less.
 
     Yields the bytes that are there, and the bytes in all where the server tells.
     """
-    have = partial.stat().st_size if partial.exists() else 0
+    have = archive.stat().st_size if archive.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
         with httpx.stream("GET", url, headers=headers, timeout=stall, follow_redirects=True) as answer:
@@ -130,7 +130,7 @@ def receive(url: str, partial: Path, stall: float) -> Iterator[tuple[int, int | 
                 have = 0
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length else None
-            with partial.open("ab" if have else "wb", buffering=0) as output:
+            with archive.open("ab" if have else "wb", buffering=0) as output:
                 for chunk in steadily(answer.iter_raw(), stall):
                     output.write(chunk)
                     have += len(chunk)
