@@ -157,7 +157,9 @@ def example(model: Any) -> dict[str, Any]:
     return {"pixels": np.array(json.loads((folder / "input_example.json").read_text())["pixels"], np.float32)}
 
 
-@pytest.mark.parametrize("publish", [runs.publish_training, runs.publish_export, runs.publish_evaluation, runs.publish_audit])
+@pytest.mark.parametrize(
+    "publish", [runs.publish_training, runs.publish_export, runs.publish_evaluation, runs.publish_audit]
+)
 def test_what_is_there_is_not_published_again(project: Path, publish: Callable[[str], list[str]]) -> None:
     assert publish("convnet")
     before = everything(project)
