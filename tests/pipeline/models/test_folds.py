@@ -15,6 +15,11 @@ from tests.pipeline.audits.made_up import handwriting
 COUNT = 5
 
 
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
 def test_a_writer_is_in_one_fold_and_each_fold_has_its_share_of_both_populations(rng):
     samples = handwriting(rng, students=60, employees=120)
     dealt = folds.deal(samples["writer"], samples["population"], COUNT, seed=0)
