@@ -4,7 +4,6 @@ NETWORK=convnet bentoml serve benchmarks.plain_service:Plain
 """
 
 import os
-from pathlib import Path
 
 import bentoml
 import numpy as np
@@ -12,15 +11,16 @@ import torch
 from safetensors.torch import load_file
 
 from pipeline import params
-from pipeline.models.networks import build, standardise
+from pipeline.models.networks import standardise
+from pipeline.paths import TRAINED
 
 
 @bentoml.service
 class Plain:
     def __init__(self) -> None:
         name = os.environ["NETWORK"]
-        self.model = build(params.load(f"networks.{name}"))
-        self.model.load_state_dict(load_file(Path("models") / name / "weights.safetensors"))
+        self.model = params.load(f"networks.{name}").build()
+        self.model.load_state_dict(load_file(TRAINED / name / "weights.safetensors"))
         self.model.eval()
 
     @bentoml.api

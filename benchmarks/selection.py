@@ -2,7 +2,7 @@
 
     python -m benchmarks.selection
 
-Trains the recipe of params.yaml, cut to the time of six epochs over all images, with and without its choice of images,
+Trains the ConvNet of params.yaml, cut to the time of six epochs over all images, with and without its choice of images,
 with two seeds each, two at a time, a core each. Takes about ten minutes.
 """
 
@@ -12,15 +12,16 @@ from rich.table import Table
 
 from benchmarks import mnist, plain, single
 from pipeline import params
+from pipeline.models.networks import Network
 
 SEEDS = (0, 1)
 PASSES = 6  # over all images, or so many images
-ALL = {"hardest": 0.0, "others": 1.0}
+ALL = {"hard_fraction": 0.0, "easy_fraction": 1.0}
 
 
 def main() -> None:
-    config: params.ConvNet = params.load("networks.convnet")
-    share = config.hardest + config.others * (1 - config.hardest)
+    config: Network = params.load("networks.convnet")
+    share = config.hard_fraction + config.easy_fraction * (1 - config.hard_fraction)
     recipes = {
         "all images": config.model_copy(update={"epochs": PASSES, **ALL}),
         "the hardest, few others": config.model_copy(update={"epochs": round(PASSES / share)}),

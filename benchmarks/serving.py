@@ -28,6 +28,7 @@ from rich.table import Table
 
 from benchmarks.load import Measured, measure, request
 from pipeline import package, serve
+from pipeline.paths import CANDIDATES
 from serving.model.recogniser import Recogniser
 
 NETWORKS = ["best", "perceptron"]
@@ -262,7 +263,7 @@ def main(names: list[str]) -> None:
     require_two_processors()
     images = np.load(package.IMAGES)
     for name in names:
-        model = Path("models") / name / "model.onnx"
+        model = CANDIDATES / name / "model.onnx"
         recogniser = Recogniser(model)
         serve.STATE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=serve.STATE, prefix="bench-") as workplace:

@@ -13,16 +13,17 @@ from benchmarks import mnist
 from pipeline import params
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
+from pipeline.models.networks import Network
 
 
-def trained(jobs: Mapping[str, tuple[params.Network, int]]) -> dict[str, nn.Module]:
+def trained(jobs: Mapping[str, tuple[Network, int]]) -> dict[str, nn.Module]:
     """Networks by the name of their job, which is what they are and their seed; a job cut off goes on where it was."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         begun = {name: pool.submit(_train, name, *job) for name, job in jobs.items()}
         return {name: job.result() for name, job in begun.items()}
 
 
-def _train(name: str, config: params.Network, seed: int) -> nn.Module:
+def _train(name: str, config: Network, seed: int) -> nn.Module:
     torch.set_num_threads(1)
     data = Digits(mnist.load("train"), mnist.load("val"), config, seed)
     checkpoints = Path(".resume") / f"single-{name.replace(' ', '-')}"

@@ -19,9 +19,9 @@ from torch.optim.swa_utils import AveragedModel
 from benchmarks import mnist, plain
 from pipeline import params
 from pipeline.models.batches import Digits, normalise, prepare
-from pipeline.models.classifier import harden, losses
+from pipeline.models.classifier import harden
 from pipeline.models.fit import exponential, fit, supported
-from pipeline.models.networks import build
+from pipeline.models.networks import Network
 
 STEPS, WARMUP, ROUNDS = 40, 5, 3
 
@@ -39,10 +39,10 @@ class Clock(Callback):
         self.seconds = time.perf_counter() - self.started if batch_idx > WARMUP else 0.0
 
 
-def stage(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
+def stage(config: Network, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of the stage's own training."""
     count = (WARMUP + STEPS) * config.batch_size
-    config = config.model_copy(update={"epochs": 1, "hardest": 0.0, "others": 1.0})
+    config = config.model_copy(update={"epochs": 1, "hard_fraction": 0.0, "easy_fraction": 1.0})
     data = Digits((images[:count], labels[:count]), (images[:256], labels[:256]), config, dials.seed)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
@@ -50,10 +50,10 @@ def stage(config: params.ConvNet, dials: params.Train, images: np.ndarray, label
     return STEPS * config.batch_size / clock.seconds
 
 
-def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
+def bare(config: Network, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of a plain loop that does the same work: augmentation, mixed precision, averaged weights."""
     generator = torch.Generator().manual_seed(dials.seed)
-    model = build(config).train()
+    model = config.build().train()
     averaged = AveragedModel(deepcopy(model), multi_avg_fn=exponential(config.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -71,7 +71,7 @@ def bare(config: params.ConvNet, dials: params.Train, images: np.ndarray, labels
             harden(model, seen, answers)
             logits = model(seen).float()
         optimizer.zero_grad()
-        (losses(config, logits, answers).sum() / config.batch_size).backward()
+        (config.losses(logits, answers).sum() / config.batch_size).backward()
         optimizer.step()
         schedule.step()
         averaged.update_parameters(model)
@@ -90,7 +90,7 @@ def main() -> None:
         ),
         "the plain way, no warps": (
             lambda: stage(undisturbed, dials, images, labels),
-            lambda: plain.images_per_second(build(config), images, labels, config.batch_size, STEPS // 2),
+            lambda: plain.images_per_second(config.build(), images, labels, config.batch_size, STEPS // 2),
             1.8,
         ),
     }

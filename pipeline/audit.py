@@ -1,4 +1,4 @@
-"""Audit one exported network as it is served, on the test set: models/NETWORK/ to reports/audit/NETWORK/.
+"""Audit one exported network as it is served, on the test set: models/candidates/NETWORK/ to reports/audit/NETWORK/.
 
     python -m pipeline.audit convnet
 
@@ -39,8 +39,9 @@ from pipeline.audits import (
 )
 from pipeline.audits import out_of_fold as recipe
 from pipeline.audits.section import Section, Subject
-from pipeline.audits.subject import MODELS, load_recipe, load_subject
+from pipeline.audits.subject import load_recipe, load_subject
 from pipeline.models.load import load_network
+from pipeline.paths import TRAINED
 from pipeline.report import page as report
 from pipeline.report import wording
 from pipeline.stage import stage
@@ -59,7 +60,7 @@ COLOURS: dict[wording.Standing, str] = {
 }
 
 
-@stage("audit", network="the name of a folder under models/, with gates of its own in params.yaml")
+@stage("audit", network="the name of a folder under models/candidates/, with gates of its own in params.yaml")
 def main(network: str) -> None:
     source, seed, draws, attacked, gates = params.load(
         "data.source", "audit.seed", "audit.bootstrap", "audit.attacked", "audit.gates"
@@ -67,7 +68,7 @@ def main(network: str) -> None:
     console = get_console()
 
     subject, samples = load_subject(network, source, gates[source][network], draws, seed)
-    weights = cache(lambda: load_network(MODELS / network))  # in a worker, since it gives torch threads of its own
+    weights = cache(lambda: load_network(TRAINED / network))  # in a worker, since it gives torch threads of its own
     parts: Parts = {
         "accuracy": lambda: accuracy.measure(subject),
         "populations": lambda: population.measure(subject),

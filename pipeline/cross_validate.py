@@ -1,13 +1,13 @@
-"""Train a network anew without each fold of the writers and let it read them: reports/cross_validation/NETWORK.parquet.
+"""Train a network anew without each fold of the writers: data/processed/ to models/folds/NETWORK/.
 
     python -m pipeline.cross_validate convnet
 
-Every image of training and validation is so read by a network that saw nothing of its writer. What is served is none of
-these networks: they show what its recipe makes of strangers' hands, on six times as many images as the test set has.
-The audit tells it. There are as many folds as `audit.folds` says; with 0, or where nobody knows who wrote the digits,
-the file has no rows. One that was killed goes on when the same command is run again.
+What is served is none of these networks: `cross_predict` shows what they make of the writers that they never saw, on
+six times as many images as the test set has. There are as many folds as `folds` says; without any, or where nobody
+knows who wrote the digits, folds.parquet has no rows. One that was killed goes on when the same command is run again.
 """
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -18,44 +18,49 @@ import pandas as pd
 from pipeline import params
 from pipeline.data import split
 from pipeline.data.store import load_split
+from pipeline.models.networks import Network
+from pipeline.paths import FOLDS, PROCESSED, RESUME
 from pipeline.stage import stage
 from pipeline.tracking.runkey import inputs
 
-PROCESSED = Path("data/processed")
-REPORTS = Path("reports/cross_validation")
-RESUME = Path(".resume")
 LEARNT = ("train", "val")
-KEYS = ["split", "row", "fold", "label"]
-ANSWERS = ["digit", "confidence", "abstained"]
+COLUMNS = ["split", "row", "label", "writer", "population"]
 
 
 @stage("cross_validate", network="a name under networks in params.yaml")
 def main(network: str) -> None:
-    shares, dials, calibration, config, count = params.load(
-        "data.split", "train", "calibration", f"networks.{network}", f"audit.folds.{network}"
-    )
-    samples = pd.read_parquet(PROCESSED / "samples.parquet").query("split in @LEARNT").reset_index(drop=True)
-    table = pd.DataFrame(columns=KEYS + ANSWERS)
+    shares, options, config, folds = params.load("data.split", "train", f"networks.{network}", "folds")
+    count = folds.get(network, 0)
+    samples = pd.read_parquet(PROCESSED / "samples.parquet", columns=COLUMNS, filters=[("split", "in", LEARNT)])
+    folder = FOLDS / network
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     if not count:
-        print(f"{network}: audit.folds.{network} is 0, so its recipe is not tried on folds of the writers.")
+        print(f"{network}: params.yaml gives it no folds, so it is not cross-validated.")
     elif samples["writer"].isna().all():
-        print(f"{network}: nobody knows who wrote these digits, so there are no folds of writers to try its recipe on.")
+        print(f"{network}: nobody knows who wrote these digits, so there are no folds of writers to cross-validate on.")
     else:
-        table = read(network, samples, count, shares, config, dials, calibration)
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(REPORTS / f"{network}.parquet", index=False)
+        table = train(folder, network, samples, count, shares, config, options)
+        table.to_parquet(folder / "folds.parquet", index=False)
+        return
+    pd.DataFrame(columns=["split", "row", "label", "fold"]).to_parquet(folder / "folds.parquet", index=False)
 
 
-def read(
+def train(
+    folder: Path,
     network: str,
     samples: pd.DataFrame,
     count: int,
     shares: params.Split,
-    config: params.Network,
-    dials: params.Train,
-    calibration: params.Calibration,
+    config: Network,
+    options: params.Train,
 ) -> pd.DataFrame:
-    """Train on all folds but one, for each of ``count``, and return ``samples``' rows with what was read there."""
+    """Train on all folds but one, for each of ``count``, and write the weights and the network's config to ``folder``.
+
+    Returns:
+        split, row and label of each of ``samples``, its ``fold``, and in the column val_K, bool, whether it was in the
+        validation of the network that was trained without fold K.
+    """
     from pipeline.models import folds  # its torch takes seconds: only where there is something to train
 
     started = time.perf_counter()
@@ -63,26 +68,24 @@ def read(
         np.concatenate(parts) for parts in zip(*(load_split(PROCESSED, name) for name in LEARNT), strict=True)
     )
     dealt = folds.deal(samples["writer"], samples["population"], count, shares.seed)
-    held = {f"{network}, fold {fold + 1} of {count}": np.flatnonzero(dealt == fold) for fold in range(count)}
+    table = samples[["split", "row", "label"]].assign(fold=dealt)
     jobs = []
-    for seed, (name, rows) in enumerate(held.items(), dials.seed):
-        rest = np.setdiff1d(np.arange(len(samples)), rows)
+    for fold in range(count):
+        rest = np.flatnonzero(dealt != fold)
         writers, populations = (samples[column].to_numpy()[rest] for column in ("writer", "population"))
         chosen = split.by_writer(writers, populations, shares.validation, shares.seed)
+        table[f"val_{fold}"] = np.isin(np.arange(len(samples)), rest[chosen])
         train, val = ((images[part], labels[part]) for part in (rest[~chosen], rest[chosen]))
-        jobs.append(folds.Fold(name, train, val, images[rows], seed))
+        jobs.append(folds.Fold(f"{network}, fold {fold + 1} of {count}", train, val, options.seed + fold))
 
-    folder = RESUME / inputs(f"cross_validate@{network}").key
-    parts = []
-    for name, answers in folds.read(jobs, config, dials, calibration, folder):
-        rows = held[name]
-        parts.append(samples.loc[rows].assign(fold=dealt[rows])[KEYS].join(answers.set_index(rows)))
-        wrong = (answers["digit"].to_numpy() != labels[rows]).sum()
-        print(
-            f"{name}: {wrong} of {len(rows):,} images misread, after {time.perf_counter() - started:.0f} s", flush=True
-        )
-    shutil.rmtree(folder)
-    return pd.concat(parts).sort_index()
+    resumed = RESUME / inputs(f"cross_validate@{network}").key
+    places = {job.name: folder / f"fold-{fold}.safetensors" for fold, job in enumerate(jobs)}
+    for name, weights in folds.train(jobs, config, options.trainer, resumed):
+        shutil.copyfile(weights, places[name])
+        print(f"{name}: trained, after {time.perf_counter() - started:.0f} s", flush=True)
+    (folder / "config.json").write_text(json.dumps(config.model_dump(), indent=2) + "\n")
+    shutil.rmtree(resumed)
+    return table
 
 
 if __name__ == "__main__":

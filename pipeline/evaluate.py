@@ -1,4 +1,4 @@
-"""Measure one exported network on validation and test: models/NETWORK/ to reports/evaluate/NETWORK/.
+"""Measure one exported network on validation and test: models/candidates/NETWORK/ to reports/evaluate/NETWORK/.
 
 python -m pipeline.evaluate convnet
 """
@@ -11,18 +11,17 @@ import pandas as pd
 
 from pipeline import metrics
 from pipeline.data.store import load_split
+from pipeline.paths import CANDIDATES, PROCESSED, TRAINED
 from pipeline.report import figures as plots
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_evaluation
 from serving.model.recogniser import Predictions, Recogniser
 
-PROCESSED = Path("data/processed")
 
-
-@stage("evaluate", network="the name of a folder under models/")
+@stage("evaluate", network="the name of a folder under models/candidates/")
 def main(network: str) -> None:
 
-    recogniser = Recogniser(Path("models") / network / "model.onnx")
+    recogniser = Recogniser(CANDIDATES / network / "model.onnx")
     folder = Path("reports/evaluate") / network
     folder.mkdir(parents=True, exist_ok=True)
     for split, file in (("val", "validation.json"), ("test", "test.json")):
@@ -54,7 +53,7 @@ def draw(folder: Path, name: str, images: np.ndarray, labels: np.ndarray, predic
     pairs = pd.DataFrame({"label": labels, "answer": answers})
     pairs.to_csv(folder / "confusion.csv", index=False, lineterminator="\n")
 
-    epochs = pd.read_csv(Path("models") / name / "curve.csv")
+    epochs = pd.read_csv(TRAINED / name / "curve.csv")
     figures = {
         "confusion": plots.confusion(metrics.confusion(answers, labels), f"{name}: test set, errors shaded"),
         "reliability": plots.reliability(bins, f"{name}: test set"),

@@ -7,21 +7,20 @@ A stage asks for the sections that dvc.yaml declares for it, by the same dotted 
 
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     ValidationError,
 )
 
 from pipeline.data.sources import SOURCES, collections
+from pipeline.models.networks import AnyNetwork
+from pipeline.strict import Share, Strict
 
 
 def _known(source: str) -> str:
@@ -38,15 +37,10 @@ def _of_each_collection(mirrors: dict[str, list[str]]) -> dict[str, list[str]]:
 
 Source = Annotated[str, AfterValidator(_known)]
 Mirrors = Annotated[dict[str, list[str]], AfterValidator(_of_each_collection)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ParamsError(ValueError):
     """params.yaml holds something that the pipeline does not understand."""
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Split(Strict):
@@ -77,71 +71,9 @@ class Train(Strict):
 
 
 class Calibration(Strict):
-    abstained: Share
-    novel: Share
+    abstention: Share
+    novelty: Share
     miscoverage: Share
-
-
-class Augment(Strict):
-    """Half-widths of the uniform distributions that an image's affine map is drawn from; the elastic field's size."""
-
-    rotate: NonNegativeFloat
-    """degrees"""
-    scale: Share
-    shear: NonNegativeFloat
-    """tangent of the shear angle"""
-    shift: NonNegativeFloat
-    """pixels"""
-    elastic: NonNegativeFloat
-    """standard deviation, in pixels, of the displacements on a coarse grid"""
-    thickness: Share
-    """how far strokes may go towards being a pixel wider, or thinner, on each side"""
-
-
-class Schedule(Strict):
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    learning_rate: PositiveFloat
-    weight_decay: NonNegativeFloat
-
-
-class Perceptron(Schedule):
-    kind: Literal["perceptron"]
-    hidden: list[PositiveInt]
-
-
-class Modern(Schedule):
-    """What the MLP and the ConvNet share."""
-
-    dropout: Share
-    ema_decay: Share
-    augment: Augment | None
-
-
-class MLP(Modern):
-    kind: Literal["mlp"]
-    hidden: list[PositiveInt]
-
-
-class ConvNet(Modern):
-    kind: Literal["convnet"]
-    width: PositiveInt
-    turn: float
-    """degrees by which images are turned before they are read, in evaluation"""
-    channel_dropout: Share
-    degraded: Share
-    """of each batch, degraded by noise, blur and the like"""
-    polish: Share
-    """of the epochs, at the end, in which digits are warped by half and few are degraded"""
-    hardest: Share
-    """of the training images, shown in each epoch: those of the largest losses"""
-    others: Annotated[float, Field(ge=0, le=1)]
-    """of the other training images, shown in each epoch, others each time"""
-    outliers: Share
-    """pictures that are no digit, added to each batch, as a share of its size"""
-
-
-Network = Annotated[Perceptron | MLP | ConvNet, Field(discriminator="kind")]
 
 
 class Promote(Strict):
@@ -196,8 +128,6 @@ class Audit(Strict):
     seed: int
     bootstrap: PositiveInt
     attacked: dict[Source, Annotated[int, Field(ge=0)]]
-    folds: dict[str, Annotated[int, Field(ge=0), AfterValidator(_several)]]
-    """of the writers, on which a network's recipe is tried; 0 leaves that out"""
     gates: dict[Source, dict[str, Gates]]
 
 
@@ -205,7 +135,11 @@ class Params(Strict):
     data: Data
     train: Train
     calibration: Calibration
-    networks: dict[str, Network]
+    networks: dict[str, AnyNetwork]
+    candidates: list[str]
+    """the networks that the pipeline trains, audits and chooses from"""
+    folds: dict[str, Annotated[int, Field(ge=0), AfterValidator(_several)]]
+    """of the writers, on which a network is cross-validated; one that is not named has 0, which leaves that out"""
     audit: Audit
     promote: Promote
 

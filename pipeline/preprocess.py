@@ -18,8 +18,10 @@ from rich.progress import track
 from rich.table import Table
 
 from pipeline import params
-from pipeline.data import idx, split, store, style
+from pipeline.data import idx, split, style
 from pipeline.data.errors import DataError
+from pipeline.data.save import SPLITS
+from pipeline.data.save import save as save_processed
 from pipeline.data.sources import SOURCES, Digits
 from pipeline.stage import stage
 
@@ -80,10 +82,10 @@ def measured(images: np.ndarray) -> pd.DataFrame:
 
 def save(images: np.ndarray, samples: pd.DataFrame) -> None:
     """Write each split's arrays, and the samples in the same order."""
-    parts = {name: samples[samples["split"] == name] for name in store.SPLITS}
+    parts = {name: samples[samples["split"] == name] for name in SPLITS}
     arrays = {name: (images[part.index], part["label"].to_numpy(np.uint8)) for name, part in parts.items()}
     table = pd.concat([part.assign(row=range(len(part))) for part in parts.values()])
-    store.save(PROCESSED, arrays, table)
+    save_processed(PROCESSED, arrays, table)
 
 
 def summary(samples: pd.DataFrame) -> Table:
@@ -91,7 +93,7 @@ def summary(samples: pd.DataFrame) -> Table:
     known = samples["writer"].notna().any()
     whose = ["writers", *sorted(samples["population"].dropna().unique())] if known else []
     table = Table("split", "images", *whose, "per digit", "stroke", "slant", box=box.SIMPLE_HEAD, show_edge=False)
-    for name in store.SPLITS:
+    for name in SPLITS:
         part = samples[samples["split"] == name]
         digits = part["label"].value_counts()
         theirs = (part["writer"].nunique(), *((part["population"] == population).sum() for population in whose[1:]))

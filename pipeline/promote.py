@@ -22,12 +22,13 @@ from rich.table import Table
 
 from pipeline import params
 from pipeline.audits.paired import Comparison, mcnemar
+from pipeline.data.files import recover, replacing
+from pipeline.paths import BEST, CANDIDATES, TRAINED
 from pipeline.report import model_card, wording
 from pipeline.stage import stage
 from pipeline.tracking.registry import publish_promotion
-from pipeline.tracking.runkey import hash_path, networks
+from pipeline.tracking.runkey import hash_path
 
-BEST = Path("models/best")
 REPORT = Path("reports/promotion.json")
 CARD = Path("reports/model_card.md")
 
@@ -131,11 +132,13 @@ def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, ma
 
 @stage("promote")
 def main() -> None:
-    source, rule = params.load("data.source", "promote")
-    recover()
-    candidates = [read_candidate(network) for network in networks()]
+    source, rule, networks = params.load("data.source", "promote", "candidates")
+    recover(BEST)
+    candidates = [read_candidate(network) for network in networks]
     if strange := sorted({one.source for one in candidates} - {source}):
-        raise ValueError(f"models/ holds networks trained on {', '.join(strange)}, not {source}: run `dvc repro` first")
+        raise ValueError(
+            f"{CANDIDATES}/ holds networks trained on {', '.join(strange)}, not {source}: run `dvc repro` first"
+        )
     decision = decide(candidates, read_champion(), rule.alpha, rule.max_net_errors)
 
     for one in candidates:
@@ -170,7 +173,8 @@ def read_candidate(network: str) -> Model:
     """Read a network's model, its answers on validation and its gates' verdicts."""
     gates = json.loads(audit(network, "audit.json").read_text())["gates"]
     return read_model(
-        Path("models", network),
+        TRAINED / network / "run.json",
+        CANDIDATES / network / "model.onnx",
         Path("reports/evaluate", network, "val.parquet"),
         [wording.refusal(gate) for gate in gates if wording.standing(gate) == "failed"],
         [f"{gate['name']}. {gate['sentence']}" for gate in gates if wording.standing(gate) == "not measurable"],
@@ -179,12 +183,12 @@ def read_candidate(network: str) -> Model:
 
 def read_champion() -> Model | None:
     """Read the champion of the last run, if there is one."""
-    return read_model(BEST, BEST / "val.parquet", [], []) if BEST.exists() else None
+    return read_model(BEST / "run.json", BEST / "model.onnx", BEST / "val.parquet", [], []) if BEST.exists() else None
 
 
-def read_model(folder: Path, answers: Path, failed: list[str], unmeasured: list[str]) -> Model:
+def read_model(record: Path, file: Path, answers: Path, failed: list[str], unmeasured: list[str]) -> Model:
     """Read a model and its answers on validation."""
-    run, file = json.loads((folder / "run.json").read_text()), folder / "model.onnx"
+    run = json.loads(record.read_text())
     return Model(
         network=run["network"],
         source=run["source"],
@@ -199,25 +203,16 @@ def read_model(folder: Path, answers: Path, failed: list[str], unmeasured: list[
 
 def install(network: str) -> None:
     """Put a network's files in models/best/, all of them or none."""
-    new, old = BEST.with_name(".best.new"), BEST.with_name(".best.old")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    for name in ("model.onnx", "weights.safetensors", "run.json"):
-        shutil.copyfile(Path("models", network, name), new / name)
-    shutil.copyfile(Path("reports/evaluate", network, "val.parquet"), new / "val.parquet")
-    shutil.copyfile(audit(network, "audit.json"), new / "audit.json")
-    if BEST.exists():
-        BEST.rename(old)
-    new.rename(BEST)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def recover() -> None:
-    """Put the champion back where a process died while it was being replaced."""
-    old = BEST.with_name(".best.old")
-    if old.exists() and not BEST.exists():
-        old.rename(BEST)
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing(BEST) as new:
+        for file in (
+            CANDIDATES / network / "model.onnx",
+            CANDIDATES / network / "export.json",
+            TRAINED / network / "weights.safetensors",
+            TRAINED / network / "run.json",
+            Path("reports/evaluate", network, "val.parquet"),
+            audit(network, "audit.json"),
+        ):
+            shutil.copyfile(file, new / file.name)
 
 
 def report(source: str, candidates: Sequence[Model], decision: Decision) -> dict[str, Any]:

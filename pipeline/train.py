@@ -1,4 +1,4 @@
-"""Train one network, calibrate it on validation and export it: data/processed/ to models/NETWORK/.
+"""Train one network: data/processed/ to models/trained/NETWORK/, its weights and its curve.
 
     python -m pipeline.train convnet
 
@@ -13,45 +13,39 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 from safetensors.torch import save_file
 from torch import nn
 
 from pipeline import params
-from pipeline.artifact.release import release
 from pipeline.data.store import load_split
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
+from pipeline.paths import PROCESSED, RESUME, TRAINED
 from pipeline.stage import stage
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import Inputs, inputs
 from pipeline.tracking.runs import publish_training, training
 
-PROCESSED = Path("data/processed")
-RESUME = Path(".resume")
-
 
 @stage("train", network="a name under networks in params.yaml")
 def main(network: str) -> None:
-    source, dials, calibration, config = params.load("data.source", "train", "calibration", f"networks.{network}")
+    source, options, config = params.load("data.source", "train", f"networks.{network}")
 
-    train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
+    data = Digits(load_split(PROCESSED, "train"), load_split(PROCESSED, "val"), config, options.seed)
     read = inputs(f"train@{network}")
     checkpoints = RESUME / read.key
 
     started = time.perf_counter()
     with ExitStack() as stack:
         logger = tracked(stack, network, source, read)
-        data = Digits(train, val, config, dials.seed)
-        fitted = fit(config, data, dials.trainer, dials.seed, checkpoints, logger)
+        fitted = fit(config, data, options.trainer, options.seed, checkpoints, logger)
         if fitted is None:
             sys.exit()
-        trained, curve = fitted
-        write(Path("models") / network, trained, curve, train, val, calibration, read.record(network, source))
+        write(TRAINED / network, *fitted, read.record(network, source))
         publish_training(network)
     shutil.rmtree(checkpoints)
-    print(f"{network}: trained in {time.perf_counter() - started:.0f} s, written to models/{network}/", flush=True)
+    print(f"{network}: trained in {time.perf_counter() - started:.0f} s, written to {TRAINED / network}/", flush=True)
 
 
 @rank_zero_only
@@ -61,22 +55,11 @@ def tracked(stack: ExitStack, name: str, source: str, read: Inputs) -> RunLogger
     return RunLogger(stack.enter_context(training(name, source, read)))
 
 
-def write(
-    folder: Path,
-    network: nn.Module,
-    curve: list[dict[str, float]],
-    train: tuple[np.ndarray, np.ndarray],
-    val: tuple[np.ndarray, np.ndarray],
-    calibration: params.Calibration,
-    record: dict[str, object],
-) -> None:
+def write(folder: Path, network: nn.Module, curve: list[dict[str, float]], record: dict[str, object]) -> None:
     """Write what the later stages read of a trained network."""
-    identity = {"name": str(record["network"]), "source": str(record["source"]), "run_key": str(record["run_key"])}
-    model = release(network, train, val, calibration, identity)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")
-    (folder / "model.onnx").write_bytes(model)
     (folder / "run.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
     with (folder / "curve.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(curve[0]), lineterminator="\n")

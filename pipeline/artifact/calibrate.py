@@ -21,13 +21,13 @@ class Thresholds:
     """Digits at least as probable belong to the prediction set."""
 
 
-def thresholds(probabilities: np.ndarray, novelty: np.ndarray, labels: np.ndarray, dials: Calibration) -> Thresholds:
+def thresholds(probabilities: np.ndarray, novelty: np.ndarray, labels: np.ndarray, config: Calibration) -> Thresholds:
     """Set them by what the model says of validation: float [N, 10], and float [N]; labels are int [N]."""
-    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, dials)
+    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, config)
     return Thresholds(
         confidence_threshold=confidence_threshold,
         novelty_threshold=novelty_threshold,
-        conformal_threshold=conformal_threshold(probabilities, labels, dials.miscoverage),
+        conformal_threshold=conformal_threshold(probabilities, labels, config.miscoverage),
     )
 
 
@@ -40,15 +40,15 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(nll, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 
 
-def abstention(confidence: np.ndarray, novelty: np.ndarray, dials: Calibration) -> tuple[float, float]:
-    """Thresholds of confidence and of novelty, each float [N], that decline a share of the images and no more.
+def abstention(confidence: np.ndarray, novelty: np.ndarray, config: Calibration) -> tuple[float, float]:
+    """Thresholds of confidence and of novelty, each float [N], that abstain on a share of the images and no more.
 
-    Novelty may decline the share ``dials.novel``, confidence what is left of ``dials.abstained``. The thresholds are
+    By novelty the share is ``config.novelty``, by confidence what is left of ``config.abstention``. The thresholds are
     values of images that are answered.
     """
-    novelty_threshold = float(np.quantile(novelty, 1 - dials.novel, method="higher"))
+    novelty_threshold = float(np.quantile(novelty, 1 - config.novelty, method="higher"))
     among = np.where(novelty > novelty_threshold, 0, confidence)
-    return float(np.quantile(among, dials.abstained, method="lower")), novelty_threshold
+    return float(np.quantile(among, config.abstention, method="lower")), novelty_threshold
 
 
 def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, miscoverage: float) -> float:

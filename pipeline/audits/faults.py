@@ -2,8 +2,8 @@
 
     python -m pipeline.audits.faults [NETWORK]
 
-Prints which gate caught which fault, on data/processed/ and models/NETWORK/ (convnet unless told otherwise). Faults in
-training are planted in a small network trained for seconds, which is held to the perceptron's gates.
+Prints which gate caught which fault, on data/processed/ and models/candidates/NETWORK/ (convnet unless told otherwise).
+Faults in training are planted in a small network trained for seconds, which is held to the perceptron's gates.
 """
 
 import contextlib
@@ -27,10 +27,12 @@ from pipeline.artifact.to_onnx import logits_of
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Subject
 from pipeline.audits.selftest import verdicts
-from pipeline.audits.subject import PROCESSED, load_subject
+from pipeline.audits.subject import load_subject
 from pipeline.data.store import load_split
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
+from pipeline.models.networks import MLP
+from pipeline.paths import PROCESSED
 from pipeline.report import wording
 from pipeline.stage import stage
 from serving.model.recogniser import Predictions, Recogniser
@@ -39,7 +41,7 @@ DRAWS = 1000  # resamples for each bound, in place of audit.bootstrap
 BLUR = 1.5  # standard deviation in pixels
 FLIPPED = 0.6  # share of the nines in training that are labelled 4
 IMAGES = 12_000  # to train on
-QUICK = params.MLP(
+QUICK = MLP(
     kind="mlp",
     hidden=[256],
     dropout=0.0,
@@ -213,7 +215,7 @@ def table(found: Sequence[Planted]) -> pd.DataFrame:
     )
 
 
-@stage("faults", network="the name of a folder under models/")
+@stage("faults", network="the name of a folder under models/candidates/")
 def main(network: str = "convnet") -> None:
     source, seed, gates = params.load("data.source", "audit.seed", "audit.gates")
     subject, samples = load_subject(network, source, gates[source][network], DRAWS, seed)

@@ -1,6 +1,4 @@
-"""The files that an audit reads: one network under models/, and the digits in data/processed/."""
-
-from pathlib import Path
+"""The files that an audit reads: one candidate, and the digits in data/processed/."""
 
 import numpy as np
 import pandas as pd
@@ -8,16 +6,13 @@ import pandas as pd
 from pipeline.audits.section import Subject
 from pipeline.data.store import load_split
 from pipeline.params import Gates
+from pipeline.paths import CANDIDATES, OUT_OF_FOLD, PROCESSED
 from serving.model.recogniser import Recogniser
-
-MODELS = Path("models")
-PROCESSED = Path("data/processed")
-CROSS_VALIDATION = Path("reports/cross_validation")
 
 
 def load_subject(name: str, source: str, limits: Gates, bootstrap: int, seed: int) -> tuple[Subject, pd.DataFrame]:
     """A network on the test set, and samples.parquet with the images of all splits; arguments are a `Subject`'s."""
-    recogniser = Recogniser(MODELS / name / "model.onnx")
+    recogniser = Recogniser(CANDIDATES / name / "model.onnx")
     images, labels = load_split(PROCESSED, "test")
     samples = pd.read_parquet(PROCESSED / "samples.parquet")
     subject = Subject(
@@ -44,7 +39,7 @@ def load_recipe(name: str, samples: pd.DataFrame) -> tuple[np.ndarray, pd.DataFr
     Returns:
         uint8 [N, 28, 28], and a row for each with the columns of samples.parquet, fold, digit, confidence, abstained.
     """
-    read = pd.read_parquet(CROSS_VALIDATION / f"{name}.parquet")
+    read = pd.read_parquet(OUT_OF_FOLD / f"{name}.parquet")
     if read.empty:
         return None
     images = np.concatenate([load_split(PROCESSED, split)[0] for split in read["split"].unique()])

@@ -9,16 +9,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from pipeline.models.augment import augment
-from pipeline.models.corrupt import degrade
-from pipeline.models.networks import standardise
+from pipeline.models.corrupt import corrupt
+from pipeline.models.layers import OUTLIER
+from pipeline.models.networks import Augment, Network, standardise
 from pipeline.models.outliers import outliers
-from pipeline.params import Augment, ConvNet, Network, Perceptron
 
 VALIDATION_BATCH = 1000
-NO_DIGIT = -1
-"""The label of an outlier."""
-POLISH_WARP, POLISH_DEGRADED = 0.5, 0.35
-"""The size of the last epochs' warps and the share that they degrade, each as a share of that of the others."""
+MILD_AUGMENT, MILD_CORRUPT = 0.5, 0.35
+"""The size of the mild epochs' warps and the fraction that they corrupt, each as a share of that of the others."""
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, labels and rows."""
@@ -28,21 +26,28 @@ class HardFirst(Sampler[Tensor]):
     """Index batches of one epoch, shuffled; each of ``world`` processes draws its share of every batch.
 
     An epoch shows the images that were hardest when they were last shown, and a share of the others, drawn anew: most
-    of MNIST is soon read without effort, and teaches nothing more (Jiang et al. 2019, Accelerating deep learning by
+    of MNIST is soon learnt, and teaches nothing more (Jiang et al. 2019, Accelerating deep learning by
     focusing on the biggest losers, arXiv 1910.00762). The last batch is dropped if it is short, since batch norm wants
     batches of one size.
 
     Args:
         difficulty: float [N], of each training image, infinite before it was shown; whoever trains keeps it up to date.
-        hardest: the share of the images that every epoch shows.
-        others: the share of the others that it shows.
+        hard_fraction: of the images, which every epoch shows.
+        easy_fraction: of the others, of which it shows so many.
     """
 
     def __init__(
-        self, difficulty: Tensor, batch_size: int, seed: int, rank: int, world: int, hardest: float, others: float
+        self,
+        difficulty: Tensor,
+        batch_size: int,
+        seed: int,
+        rank: int,
+        world: int,
+        hard_fraction: float,
+        easy_fraction: float,
     ) -> None:
-        self.hard = int(hardest * len(difficulty))
-        self.easy = int(others * (len(difficulty) - self.hard))
+        self.hard = int(hard_fraction * len(difficulty))
+        self.easy = int(easy_fraction * (len(difficulty) - self.hard))
         if self.hard + self.easy < batch_size:
             raise ValueError(
                 f"{self.hard + self.easy} training images do not fill a batch of {batch_size}; lower batch_size"
@@ -85,7 +90,7 @@ class Digits(LightningDataModule):
         config: of the network that they are for, which says how its batches are made.
 
     Batches are normalised images, float [B, 1, 28, 28], labels, int64 [B], and the rows, int64 [R], of the digits that
-    come first and are not degraded: what is hard about the others is not their own.
+    come first and are not corrupted: what is hard about the others is not their own.
     """
 
     def __init__(
@@ -116,14 +121,14 @@ class Digits(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
-        shares = (self.config.hardest, self.config.others) if isinstance(self.config, ConvNet) else (0.0, 1.0)
         sampler = HardFirst(
             self.difficulty,
             self.config.batch_size,
             self.seed,
             self.trainer.global_rank,
             self.trainer.world_size,
-            *shares,
+            self.config.hard_fraction,
+            self.config.easy_fraction,
         )
         # A loader draws a number as it starts: from the global generator, that would move dropout.
         return DataLoader(self.train, sampler=sampler, batch_size=None, generator=torch.Generator())
@@ -140,8 +145,8 @@ class Digits(LightningDataModule):
             generator = torch.Generator(images.device).manual_seed(
                 mix(self.seed, self.trainer.global_step, self.trainer.global_rank)
             )
-            recipe = at(self.config, self.trainer.current_epoch)
-            scaled, labels, count = prepare(scaled, labels, recipe, generator)
+            config = at(self.config, self.trainer.current_epoch)
+            scaled, labels, count = prepare(scaled, labels, config, generator)
             rows = rows[:count]
         return normalise(scaled), labels, rows
 
@@ -149,37 +154,37 @@ class Digits(LightningDataModule):
 def at(config: Network, epoch: int) -> Network:
     """What ``config`` says of the batches of one epoch, counted from 0: in the last ones digits are nearly as served.
 
-    They are warped less, and few are degraded: digits as they are served are read better for it (YOLOX leaves its
-    mosaics out: Ge et al. 2021, arXiv 2107.08430). With none degraded noise is soon taken for no digit at all.
+    They are warped less, and few are corrupted: digits as they are served are recognised better for it (YOLOX leaves
+    its mosaics out: Ge et al. 2021, arXiv 2107.08430). With none corrupted noise is soon taken for no digit at all.
     """
-    if not isinstance(config, ConvNet) or epoch < round((1 - config.polish) * config.epochs):
+    if epoch < round((1 - config.mild_fraction) * config.epochs):
         return config
-    milder = config.augment and Augment(**{dial: size * POLISH_WARP for dial, size in config.augment})
-    return config.model_copy(update={"degraded": config.degraded * POLISH_DEGRADED, "augment": milder})
+    milder = config.augment and Augment(**{name: size * MILD_AUGMENT for name, size in config.augment})
+    return config.model_copy(update={"corrupt_fraction": config.corrupt_fraction * MILD_CORRUPT, "augment": milder})
 
 
 def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
-    """Make a training batch as ``config`` says: warp the digits, degrade a share of them, add outliers.
+    """Make a training batch as ``config`` says: warp the digits, corrupt a share of them, add outliers.
 
     Args:
         images: float [N, 1, 28, 28] in 0 to 1.
         labels: int64 [N].
 
     Returns:
-        float [N + M, 1, 28, 28] in 0 to 1; int64 [N + M], of which the last M, those of outliers, are NO_DIGIT; how
-        many digits come first that are not degraded.
+        float [N + M, 1, 28, 28] in 0 to 1; int64 [N + M], of which the last M, those of outliers, are OUTLIER; how
+        many digits come first that are not corrupted.
     """
     count = len(images)
-    if isinstance(config, Perceptron) or config.augment is None:
+    if config.augment is None:
         return images, labels, count
     images = augment(images, config.augment, generator)
-    if not isinstance(config, ConvNet):
+    if not config.outlier_fraction and not config.corrupt_fraction:
         return images, labels, count
-    extra = outliers(images, int(count * config.outliers), generator)
-    unlabelled = labels.new_full((len(extra),), NO_DIGIT)
-    degraded = int(count * config.degraded)
-    images = degrade(images, degraded, generator)
-    return torch.cat([images, extra]), torch.cat([labels, unlabelled]), count - degraded
+    extra = outliers(images, int(count * config.outlier_fraction), generator)
+    unlabelled = labels.new_full((len(extra),), OUTLIER)
+    corrupted = int(count * config.corrupt_fraction)
+    images = corrupt(images, corrupted, generator)
+    return torch.cat([images, extra]), torch.cat([labels, unlabelled]), count - corrupted
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -1,19 +1,15 @@
-"""The Lightning module: the loss, the optimiser and its one-cycle schedule, and what is logged of an epoch."""
+"""The Lightning module: a step, the optimiser and its one-cycle schedule, and what is logged of an epoch."""
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from pipeline.models.batches import NO_DIGIT, Batch, Digits, mix
-from pipeline.models.networks import DIGITS, build
+from pipeline.models.batches import Batch, Digits, mix
+from pipeline.models.layers import OUTLIER
+from pipeline.models.networks import Network
 from pipeline.models.outliers import sharpened
-from pipeline.params import Network, Perceptron
-
-OUTLIER_WEIGHT = 0.6
-"""Of an outlier's loss beside a digit's; Hendrycks, Mazeika and Dietterich 2019 took 0.5."""
 
 SHARPENED = 2
 """One outlier in so many is sharpened."""
@@ -34,7 +30,7 @@ class Classifier(LightningModule):
         super().__init__()
         self.config, self.seed = config, seed
         torch.manual_seed(seed)
-        self.network = build(config)
+        self.network = config.build()
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images).float()
@@ -53,18 +49,19 @@ class Classifier(LightningModule):
         return self.trainer.datamodule  # type: ignore[attr-defined]
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The sum of the images' losses, outliers' included, divided by the number of digits."""
         images, labels, rows = batch
         harden(self.network, images, labels)
-        each = losses(self.config, self(images), labels)
+        each = self.config.losses(self(images), labels)
         self.losses[rows] = each[: len(rows)].detach().clamp(min=SMALLEST)
-        loss = each.sum() / (labels != NO_DIGIT).sum()
+        loss = each.sum() / (labels != OUTLIER).sum()
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels))
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
         images, labels = batch[:2]
         logits = self(images)
-        loss = losses(self.config, logits, labels).mean()
+        loss = self.config.losses(logits, labels).mean()
         accuracy = (logits.argmax(1) == labels).float().mean()
         measures = {"val_loss": loss, "val_accuracy": accuracy, "val_merit": accuracy - TIE * loss}
         self.log_dict(measures, sync_dist=True, batch_size=len(labels))
@@ -81,18 +78,6 @@ class Classifier(LightningModule):
 
 def harden(network: nn.Module, images: Tensor, labels: Tensor) -> None:
     """Sharpen a share of the outliers in a batch, in place."""
-    rows = (labels == NO_DIGIT).nonzero().flatten()[::SHARPENED]
+    rows = (labels == OUTLIER).nonzero().flatten()[::SHARPENED]
     if len(rows):
         images[rows] = sharpened(network, images[rows])
-
-
-def losses(config: Network, logits: Tensor, labels: Tensor) -> Tensor:
-    """Each image's loss, float [N]: the textbook's squared error of sigmoids for the perceptron, else cross-entropy.
-
-    An outlier's target is every digit alike. Training minimises their sum, divided by the number of digits.
-    """
-    if isinstance(config, Perceptron):
-        return F.mse_loss(logits.sigmoid(), F.one_hot(labels, DIGITS).float(), reduction="none").sum(1)
-    spread = -logits.log_softmax(1).mean(1)
-    digits = F.cross_entropy(logits, labels, ignore_index=NO_DIGIT, reduction="none")
-    return torch.where(labels == NO_DIGIT, OUTLIER_WEIGHT * spread, digits)

@@ -1,4 +1,4 @@
-"""Degraded training images: noise, blur, fog, stray lines and the like, drawn for a whole batch at once.
+"""Corrupted training images: noise, blur, fog, stray lines and the like, drawn for a whole batch at once.
 
 The families are those of the audit's corruptions; the code, the shapes and the sizes are not, so that the audit still
 asks for more than was practised. Every family takes images, float [N, 1, H, W] in 0 to 1, and the only source of
@@ -11,24 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-TOGETHER = 5
+AT_ONCE = 5
 """Families drawn for one batch: each costs time, however few its images."""
 KERNEL = 9
 """Side of the blurring kernels, in pixels."""
 CROSS = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]).view(1, 1, 3, 3)
 
 
-def degrade(images: Tensor, count: int, generator: Generator) -> Tensor:
-    """Degrade the last ``count`` images of the batch, a run for each of a few families; leave the others alone.
+def corrupt(images: Tensor, count: int, generator: Generator) -> Tensor:
+    """Corrupt the last ``count`` images of the batch, a run for each of a few families; leave the others alone.
 
     Returns:
         float [N, 1, H, W] in 0 to 1.
     """
     untouched, last = images.split([len(images) - count, count])
-    runs = last.tensor_split(TOGETHER)
-    chosen = torch.randperm(len(PRACTICE), generator=generator)[:TOGETHER].tolist()
-    degraded = [PRACTICE[family](run, generator) for family, run in zip(chosen, runs, strict=True) if len(run)]
-    return torch.cat([untouched, *degraded]).clamp(0, 1)
+    runs = last.tensor_split(AT_ONCE)
+    chosen = torch.randperm(len(PRACTICE), generator=generator)[:AT_ONCE].tolist()
+    corrupted = [PRACTICE[family](run, generator) for family, run in zip(chosen, runs, strict=True) if len(run)]
+    return torch.cat([untouched, *corrupted]).clamp(0, 1)
 
 
 def uniform(images: Tensor, low: float, high: float, generator: Generator) -> Tensor:

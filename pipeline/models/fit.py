@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from pipeline.models.batches import Digits
 from pipeline.models.classifier import Classifier
-from pipeline.params import Network, Perceptron
-from pipeline.params import Trainer as TrainerDials
+from pipeline.models.networks import Network
+from pipeline.params import Trainer as TrainerConfig
 
 CURVE = ("train_loss", "val_loss", "val_accuracy")
 
@@ -46,7 +46,7 @@ class Curve(Callback):
 def fit(
     config: Network,
     data: Digits,
-    dials: TrainerDials,
+    options: TrainerConfig,
     seed: int,
     checkpoints: Path,
     logger: Logger | None = None,
@@ -61,7 +61,7 @@ def fit(
 
     Args:
         data: what to train on.
-        dials: Lightning's own arguments.
+        options: Lightning's own arguments.
         checkpoints: a folder that belongs to this training alone.
 
     Returns:
@@ -80,9 +80,9 @@ def fit(
     )
     last = ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     curve = Curve()
-    averaging = [] if isinstance(config, Perceptron) else [WeightAveraging(multi_avg_fn=exponential(config.ema_decay))]
+    averaging = [WeightAveraging(multi_avg_fn=exponential(config.ema_decay))] if config.ema_decay else []
     trainer = Trainer(
-        **{**dials.model_dump(), "precision": supported(dials.precision, dials.accelerator)},
+        **{**options.model_dump(), "precision": supported(options.precision, options.accelerator)},
         max_epochs=config.epochs,
         logger=logger or False,
         callbacks=[*averaging, curve, best, last, *callbacks],

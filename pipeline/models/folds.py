@@ -1,4 +1,4 @@
-"""Networks trained side by side, a core each, every one without a fold of the writers, whose digits it then reads."""
+"""Networks trained side by side, a core each, every one without a fold of the writers."""
 
 import multiprocessing
 import os
@@ -13,28 +13,27 @@ import numpy as np
 import pandas as pd
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from safetensors.torch import save_file
 from sklearn.model_selection import StratifiedGroupKFold
 
-from pipeline.artifact.release import release
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
-from pipeline.params import Calibration, Network, Train
-from serving.model.recogniser import Recogniser
+from pipeline.models.networks import Network
+from pipeline.params import Trainer as TrainerConfig
 
 TOLD = 10  # epochs, after every so many of which a training says how far it is
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What one network learns from, and what it then reads.
+    """What one network learns from.
 
-    train, val: images uint8 [N, 28, 28] and labels uint8 [N]; images: uint8 [M, 28, 28]; seed: of its training.
+    name: as the training is told of; train, val: images uint8 [N, 28, 28] and labels uint8 [N]; seed: of its training.
     """
 
     name: str
     train: tuple[np.ndarray, np.ndarray]
     val: tuple[np.ndarray, np.ndarray]
-    images: np.ndarray
     seed: int
 
 
@@ -60,35 +59,29 @@ def deal(writers: pd.Series, populations: pd.Series, count: int, seed: int) -> n
     return dealt
 
 
-def read(
-    folds: Sequence[Fold], config: Network, dials: Train, calibration: Calibration, folder: Path
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Train a network for each fold, and give its name and answers as they come, in any order.
+def train(folds: Sequence[Fold], config: Network, options: TrainerConfig, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Train a network for each fold, and give its name and the file of its weights as they come, in any order.
 
-    The answers are a row for each of its images: the most probable ``digit``, int64, its ``confidence``, float32, and
-    ``abstained``, bool, by thresholds of its own. How many cores there are changes nothing about them. ``folder``
-    belongs to these trainings alone: those that were cut off go on where they were.
+    How many cores there are changes nothing about them. ``folder`` belongs to these trainings alone: those that were
+    cut off go on where they were, and those that were finished are not begun again.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(len(folds), os.cpu_count() or 1), context) as pool:
-        begun = {pool.submit(_answers, fold, config, dials, calibration, folder): fold.name for fold in folds}
+        begun = {pool.submit(_train, fold, config, options, folder): fold.name for fold in folds}
         for done in as_completed(begun):
             yield begun[done], done.result()
 
 
-def _answers(fold: Fold, config: Network, dials: Train, calibration: Calibration, folder: Path) -> pd.DataFrame:
-    finished = folder / f"{fold.name}.parquet"
+def _train(fold: Fold, config: Network, options: TrainerConfig, folder: Path) -> Path:
+    finished = folder / f"{fold.name}.safetensors"
     if finished.exists():
-        return pd.read_parquet(finished)
+        return finished
     torch.set_num_threads(1)
     data = Digits(fold.train, fold.val, config, fold.seed)
     with redirect_stdout(None):
-        fitted = fit(config, data, dials.trainer, fold.seed, folder / fold.name, callbacks=[Progress(fold.name)])
+        fitted = fit(config, data, options, fold.seed, folder / fold.name, callbacks=[Progress(fold.name)])
     assert fitted is not None
-    identity = {"name": fold.name, "source": "folds", "run_key": fold.name}
-    model = folder / fold.name / "model.onnx"
-    model.write_bytes(release(fitted[0], fold.train, fold.val, calibration, identity))
-    said = Recogniser(model).predict(fold.images.astype(np.float32))
-    answers = pd.DataFrame({"digit": said.digit, "confidence": said.confidence, "abstained": said.abstained})
-    answers.to_parquet(finished)
-    return answers
+    half = finished.with_suffix(".half")
+    save_file({name: tensor.contiguous() for name, tensor in fitted[0].state_dict().items()}, half)
+    half.rename(finished)
+    return finished

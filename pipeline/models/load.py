@@ -1,34 +1,32 @@
-"""The torch network behind an exported one, for what needs its gradients."""
+"""The torch network that a training left, for what exports it or needs its gradients."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import nn
 
-from pipeline.models.networks import build
-from pipeline.params import Network
+from pipeline.models.networks import Network, parse
 
 
 def load_network(folder: Path) -> nn.Module:
-    """Rebuild the network of ``folder``, models/NAME, in eval mode: normalised images [N, 1, 28, 28] to logits [N, 10].
+    """The network of ``folder``, models/trained/NAME, in evaluation mode, its weights fixed.
 
-    Its shape is read from run.json, which tells the parameters that these weights were trained with, whatever
+    Its config is read from run.json, which tells the parameters that these weights were trained with, whatever
     params.yaml says by now.
     """
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     prefix = f"networks.{record['network']}."
-    config = nested(
-        {
-            name.removeprefix(prefix): value
-            for name, value in record["inputs"]["params"].items()
-            if name.startswith(prefix)
-        }
-    )
-    network = build(TypeAdapter[Network](Network).validate_python(config))
-    network.load_state_dict(load_file(folder / "weights.safetensors"))
+    params = record["inputs"]["params"].items()
+    entry = nested({name.removeprefix(prefix): value for name, value in params if name.startswith(prefix)})
+    return with_weights(parse(entry), folder / "weights.safetensors")
+
+
+def with_weights(config: Network, weights: Path) -> nn.Module:
+    """The network of ``config`` with the weights of a file, as ``load_network`` gives it."""
+    network = config.build()
+    network.load_state_dict(load_file(weights))
     return network.eval().requires_grad_(False)
 
 

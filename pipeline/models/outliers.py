@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from pipeline.models.corrupt import clouds, lines, uniform
 from pipeline.models.networks import BLACK, STD, WHITE
 
-TOGETHER = 4
+AT_ONCE = 4
 """Kinds drawn for one batch."""
 BLOCK = 7
 """Side, in pixels, of the blocks that a digit is shuffled by; the image's side is a multiple of it."""
@@ -32,8 +32,8 @@ def outliers(images: Tensor, count: int, generator: Generator) -> Tensor:
         float [count, 1, H, W] in 0 to 1.
     """
     chosen = torch.randint(len(images), (4, count), generator=generator, device=images.device)
-    runs = torch.arange(count, device=images.device).tensor_split(TOGETHER)
-    kinds = [EXPOSURE[kind] for kind in torch.randperm(len(EXPOSURE), generator=generator)[:TOGETHER].tolist()]
+    runs = torch.arange(count, device=images.device).tensor_split(AT_ONCE)
+    kinds = [EXPOSURE[kind] for kind in torch.randperm(len(EXPOSURE), generator=generator)[:AT_ONCE].tolist()]
     drawn = [kind(images[chosen[:, run]], generator) for kind, run in zip(kinds, runs, strict=True) if len(run)]
     return torch.cat([images[:0], *drawn]).clamp(0, 1)
 

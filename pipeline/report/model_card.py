@@ -3,17 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.models.networks import kinds
 from pipeline.report import wording
 from pipeline.report.templates import template
 
 GROUPS = ("digit_recall", "population_gap", "students_error", "abstention_gap", "broken_strokes")
 RECIPE_TOLD = 5
 """Findings of the recipe's audit, the first ones, that the card repeats: errors, answers, whose, gates and labels."""
-KINDS = {
-    "perceptron": "textbook's perceptron",
-    "mlp": "multilayer perceptron",
-    "convnet": "convolutional network",
-}
 TRIAL = (
     "Who wrote them is not known, so that training, validation and test may share writers. It is for trying things "
     "out, not for serving."
@@ -38,7 +34,7 @@ def render(promotion: Mapping[str, Any], run: Mapping[str, Any] | None, audited:
     found = [view(gate) for gate in audited.get("gates", [])]
     return template("model_card.md").render(
         title=champion["network"] if champion else f"no champion on {promotion['source']}",
-        kind=KINDS[run["inputs"]["params"][f"networks.{run['network']}.kind"]] if run else "",
+        kind=kinds()[run["inputs"]["params"][f"networks.{run['network']}.kind"]].title if run else "",
         champion=champion,
         promotion=promotion,
         run=run,

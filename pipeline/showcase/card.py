@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.models.networks import kinds
 from pipeline.report import model_card
 from serving.model.recogniser import Recogniser
 
@@ -29,7 +30,7 @@ def make(
     figures = [model_card.view(gate) for gate in audit["gates"]]
     params = run["inputs"]["params"]
     return {
-        "kind": model_card.KINDS[params[f"networks.{run['network']}.kind"]],
+        "kind": kinds()[params[f"networks.{run['network']}.kind"]].title,
         "data": model_card.DATA[audit["source"]],
         "verdict": model_card.verdict(figures),
         "figures": figures,

@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         filled[network] = [
             item
             for path, publish in (
-                (f"models/{network}/run.json", runs.publish_training),
+                (f"models/trained/{network}/run.json", runs.publish_training),
+                (f"models/candidates/{network}/model.onnx", runs.publish_export),
                 (f"reports/evaluate/{network}/test.json", runs.publish_evaluation),
                 (f"reports/audit/{network}/audit.json", runs.publish_audit),
             )

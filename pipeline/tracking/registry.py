@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.paths import BEST, CANDIDATES, TRAINED
 from pipeline.tracking import runkey, store
 from pipeline.tracking.runs import Record, find_model, publish_model, read_json, verdict
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 REPORT = Path("reports/promotion.json")
-BEST = Path("models/best")
 CHAMPION = "champion"
 """A registered model's tags with this and a number tell, in order, who was champion since when and why."""
 
@@ -31,9 +31,9 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
     name = registered_model(client, report["source"])
     new: list[str] = []
     for candidate in report["candidates"]:
-        new += register(client, name, Path("models", candidate["network"]), candidate)
+        new += register(client, name, TRAINED / candidate["network"], CANDIDATES / candidate["network"], candidate)
     if report["champion"]:
-        new += register(client, name, BEST, report["champion"])
+        new += register(client, name, BEST, BEST, report["champion"])
         new += crown(client, name, report["champion"]["model_sha256"], report["why"], since or datetime.now(UTC))
     challenge(client, name, report["challenger"] and report["challenger"]["model_sha256"])
     return new
@@ -47,18 +47,21 @@ def registered_model(client: "MlflowClient", source: str) -> str:
     return name
 
 
-def register(client: "MlflowClient", name: str, folder: Path, candidate: dict[str, Any]) -> list[str]:
-    """Register the model in a folder of models/, once for its bytes; its gates' verdict is kept up to date."""
-    sha256 = runkey.hash_path(folder / "model.onnx")
+def register(client: "MlflowClient", name: str, trained: Path, exported: Path, candidate: dict[str, Any]) -> list[str]:
+    """Register a model, once for its bytes, out of the folders of its training and its export.
+
+    Its gates' verdict is kept up to date.
+    """
+    sha256 = runkey.hash_path(exported / "model.onnx")
     version = find_version(client, name, sha256)
     new: list[str] = []
     if version is None:
         from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-        run, new = publish_model(client, folder)
+        run, new = publish_model(client, trained, exported)
         logged = find_model(client, run, sha256)
         assert logged is not None
-        record: Record = read_json(folder / "run.json")
+        record: Record = read_json(trained / "run.json")
         tags = {"network": record["network"], "run_key": record["run_key"], "model_sha256": sha256}
         if commit := run.data.tags.get("git_commit"):
             tags["git_commit"] = commit
@@ -73,7 +76,7 @@ def register(client: "MlflowClient", name: str, folder: Path, candidate: dict[st
         link = json.dumps([{"name": name, "version": version.version}])
         client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: link})
         new = [*new, f"version {version.version} of {name}"]
-    audit = Path("reports/audit", folder.name, "audit.json")
+    audit = Path("reports/audit", exported.name, "audit.json")
     if audit.exists():
         client.set_model_version_tag(name, version.version, "gates", verdict(read_json(audit)["gates"]))
     return new

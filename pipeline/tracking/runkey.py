@@ -38,10 +38,10 @@ def inputs(stage: str, root: Path = Path()) -> Inputs:
     """
     pipeline = read_yaml(root / "dvc.yaml")["stages"]
     values = read_yaml(root / "params.yaml")
-    made = {output for name in pipeline for item in items(pipeline[name]) for output in outputs(pipeline[name], item)}
+    made = {output for each in pipeline.values() for item in items(each, values) for output in outputs(each, item)}
 
     name, _, item = stage.partition("@")
-    if name not in pipeline or (item or None) not in items(pipeline[name]):
+    if name not in pipeline or (item or None) not in items(pipeline[name], values):
         raise KeyError(f"dvc.yaml has no stage {stage!r}")
     hashes = {path: hash_path(root / path) for path in resolve(pipeline[name].get("deps", []), item)}
     data = {path: sha for path, sha in hashes.items() if any(covers(output, [path]) for output in made)}
@@ -52,8 +52,8 @@ def inputs(stage: str, root: Path = Path()) -> Inputs:
 
 
 def networks(root: Path = Path()) -> list[str]:
-    """The networks of the pipeline, as the matrix of the stage `train` lists them."""
-    return read_yaml(root / "dvc.yaml")["stages"]["train"]["matrix"]["network"]
+    """The networks of the pipeline, over which every matrix ranges."""
+    return read_yaml(root / "params.yaml")["candidates"]
 
 
 def dvc_hashes(root: Path = Path()) -> dict[str, str]:
@@ -70,12 +70,12 @@ def read_yaml(path: Path) -> Any:
     return YAML(typ="safe", pure=True).load(path)
 
 
-def items(stage: dict[str, Any]) -> list[str | None]:
-    """The items of a stage's matrix, which has one variable; [None] for a stage without one."""
+def items(stage: dict[str, Any], values: Any) -> list[str | None]:
+    """The items of a stage's matrix, which has one variable, a list or `${NAME}` of one; [None] without a matrix."""
     if "matrix" not in stage:
         return [None]
     [choices] = stage["matrix"].values()
-    return list(choices)
+    return list(lookup(values, choices[2:-1]) if isinstance(choices, str) else choices)
 
 
 def resolve(entries: list[str], item: str | None) -> list[str]:

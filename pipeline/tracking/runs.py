@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.paths import CANDIDATES, TRAINED
 from pipeline.tracking import runkey, store
 
 if TYPE_CHECKING:
@@ -63,15 +64,19 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
 
 
 def publish_training(network: str) -> list[str]:
-    """Make MLflow agree with models/NAME: the curve, the weights, the ONNX model. Returns what it did not have."""
-    client = store.open_store()
-    return publish_model(client, Path("models", network))[1]
+    """Make MLflow agree with models/trained/NAME: the curve and the weights. Returns what it did not have."""
+    return publish_run(store.open_store(), TRAINED / network)[1]
+
+
+def publish_export(network: str) -> list[str]:
+    """Make MLflow agree with models/candidates/NAME too: the ONNX model. Returns what it did not have."""
+    return publish_model(store.open_store(), TRAINED / network, CANDIDATES / network)[1]
 
 
 def publish_evaluation(network: str) -> list[str]:
     """Make MLflow agree with reports/evaluate/NAME, metrics as val/... and test/.... Returns what it did not have."""
     client = store.open_store()
-    run, new = publish_model(client, Path("models", network))
+    run, new = publish_model(client, TRAINED / network, CANDIDATES / network)
     folder = Path("reports/evaluate", network)
     values = {
         f"{short}/{name}": value
@@ -89,7 +94,7 @@ def publish_audit(network: str) -> list[str]:
     Returns what it did not have.
     """
     client = store.open_store()
-    run, new = publish_model(client, Path("models", network))
+    run, new = publish_model(client, TRAINED / network, CANDIDATES / network)
     folder = Path("reports/audit", network)
     audit = read_json(folder / "audit.json")
     gates = audit["gates"]
@@ -101,8 +106,15 @@ def publish_audit(network: str) -> list[str]:
     return new
 
 
-def publish_model(client: "MlflowClient", folder: Path) -> tuple["Run", list[str]]:
-    """Make MLflow agree with a folder of models/. Returns the run as it now is, and what it did not have before."""
+def publish_model(client: "MlflowClient", trained: Path, candidate: Path) -> tuple["Run", list[str]]:
+    """Make MLflow agree with a training's folder and an export's. Returns as `publish_run` does."""
+    run, new = publish_run(client, trained)
+    new += log_onnx(client, run, candidate / "model.onnx")
+    return client.get_run(run.info.run_id), new
+
+
+def publish_run(client: "MlflowClient", folder: Path) -> tuple["Run", list[str]]:
+    """Make MLflow agree with a training's folder. Returns the run as it now is, and what it did not have before."""
     record = read_json(folder / "run.json")
     run, new = find_run(client, record), []
     if run is None:
@@ -113,7 +125,6 @@ def publish_model(client: "MlflowClient", folder: Path) -> tuple["Run", list[str
     if "curve.csv" in [file.name for file in files]:
         new += log_curve(client, run, folder / "curve.csv")
         new += log_files(client, run, "training", files)
-    new += log_onnx(client, run, folder / "model.onnx")
     return client.get_run(run.info.run_id), new
 
 
@@ -167,7 +178,7 @@ def describe(record: Record, tags: dict[str, str]) -> str:
     """The run's description, shown at the top of its page."""
     commit = tags.get("mlflow.source.git.commit", "an unknown commit")[:12]
     changed = " with changes that are not committed" if tags.get("git_dirty") == "true" else ""
-    network, files = record["network"], f"models/{record['network']}/run.json"
+    network, files = record["network"], TRAINED / record["network"] / "run.json"
     return (
         f"**{network}**, trained on `{record['source']}` by the stage `train@{network}` at commit `{commit}`{changed}. "
         f"The run key `{record['run_key']}` stands in `{files}` too, which DVC tracks. The tags `input.…` are the "

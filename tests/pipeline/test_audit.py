@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from pipeline import audit, params
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section
-from pipeline.data import store
+from pipeline.data.save import COLUMNS
 from pipeline.tracking import store as tracking
 from tests import toy_model
 from tests.pipeline.workspace import contents
@@ -53,8 +53,8 @@ def part(key: str, failing: str, seen: dict[str, Any]) -> Callable[..., Section]
 
 def cross_validated(read: pd.DataFrame) -> None:
     """Write what networks of the convnet's recipe read out of fold."""
-    Path("reports/cross_validation").mkdir(parents=True, exist_ok=True)
-    read.to_parquet("reports/cross_validation/convnet.parquet")
+    Path("reports/out_of_fold").mkdir(parents=True, exist_ok=True)
+    read.to_parquet("reports/out_of_fold/convnet.parquet")
 
 
 def network_of(loaded: list[Path]) -> Callable[[Path], str]:
@@ -80,7 +80,7 @@ def seen(project: Path, loaded: list[Path], monkeypatch: pytest.MonkeyPatch) -> 
     images[0] = toy_model.image(5)
     rows = pd.DataFrame({"split": "test", "row": np.arange(len(LABELS))[::-1], "label": LABELS[::-1]})
     others = pd.DataFrame({"split": ["train", "val"], "row": 0, "label": 0})
-    samples = pd.concat([others, rows], ignore_index=True).reindex(columns=list(store.COLUMNS))
+    samples = pd.concat([others, rows], ignore_index=True).reindex(columns=list(COLUMNS))
     np.save("data/processed/test/images.npy", images)
     np.save("data/processed/test/labels.npy", LABELS)
     samples.to_parquet("data/processed/samples.parquet")
@@ -108,7 +108,7 @@ def test_every_part_is_given_the_test_set_and_the_served_recogniser_s_answers(se
         assert (subject.samples["label"].to_numpy() == LABELS).all()
         assert np.flatnonzero(subject.wrong).tolist() == [0]
     assert set(seen["representation"][0][0]["split"]) == {"train", "val", "test"}
-    assert seen["ood"][0][1] == "the network in models/convnet"
+    assert seen["ood"][0][1] == "the network in models/trained/convnet"
 
 
 def test_the_recipe_is_told_where_it_was_tried(seen):
@@ -123,7 +123,7 @@ def test_the_recipe_is_told_where_it_was_tried(seen):
     assert subject.name == "convnet"
     np.testing.assert_array_equal(given, images)
     assert samples[["split", "fold", "digit"]].to_numpy().tolist() == [["train", 1, 4], ["val", 0, 7]]
-    assert set(store.COLUMNS) <= set(samples.columns)
+    assert set(COLUMNS) <= set(samples.columns)
     found = json.loads(Path("reports/audit/convnet/audit.json").read_text())
     assert list(found["findings"]) == [key for key in OF if key != "adversarial"]
 
@@ -198,8 +198,8 @@ def test_attacks_are_run_on_as_many_images_as_params_say(seen, loaded):
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("mnist-sample: 0", "mnist-sample: 7"))
     audit.main(["convnet"])
-    assert seen["adversarial"][0][1:] == ("the network in models/convnet", 7)
-    assert loaded == [Path("models/convnet")]
+    assert seen["adversarial"][0][1:] == ("the network in models/trained/convnet", 7)
+    assert loaded == [Path("models/trained/convnet")]
 
 
 def test_the_report_and_the_verdicts_get_into_mlflow(seen):

@@ -137,7 +137,7 @@ def test_every_stage_leaves_what_it_promises(unbroken):
         assert gates["population_gap"]["measurable"] is False
     champion = unbroken.read("reports/promotion.json")["champion"]["network"]
     best = (unbroken.folder / "models/best/model.onnx").read_bytes()
-    assert best == (unbroken.folder / f"models/{champion}/model.onnx").read_bytes()
+    assert best == (unbroken.folder / f"models/candidates/{champion}/model.onnx").read_bytes()
 
 
 def test_the_run_ends_with_the_results_and_says_what_it_changed(unbroken):

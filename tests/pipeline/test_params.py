@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params import ConvNet, ParamsError, Split, load
+from pipeline.models.networks import ConvNet
+from pipeline.params import ParamsError, Split, load
 
 TEXT = Path("params.yaml").read_text()
 
@@ -47,7 +48,7 @@ def test_an_unknown_key_far_down_is_named_too(edited):
         (r"    width: \d+", '    width: "32"', r"networks\.convnet\.width: .*integer.*'32'"),
         (r"    width: \d+", "    width: -1", r"networks\.convnet\.width: .*greater than 0.*-1"),
         ("    kind: convnet", "    kind: transformer", r"networks\.convnet: .*'perceptron', 'mlp', 'convnet'"),
-        (r"convnet: 5 \}", "convnet: 1 }", r"audit\.folds\.convnet: .*one fold leaves no writers .*not 1"),
+        (r"convnet: 5 \}", "convnet: 1 }", r"folds\.convnet: .*one fold leaves no writers .*not 1"),
         ("    qmnist:", "    emnist:", r"data\.mirrors: .*the mirrors of mnist and qmnist.*'emnist'"),
         (r"  source: \S+", "  source: emnist", r"data\.source: .*'mnist', 'mnist-sample', 'uci-digits'.*'emnist'"),
     ],

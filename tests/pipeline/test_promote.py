@@ -123,10 +123,10 @@ def test_where_no_candidate_passes_only_a_champion_of_the_same_source_stays(sour
 def test_the_stage_installs_the_champion_and_says_why(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     promote.main([])
     best = project / "models/best"
-    names = {"model.onnx", "weights.safetensors", "run.json", "val.parquet", "audit.json"}
+    names = {"model.onnx", "export.json", "weights.safetensors", "run.json", "val.parquet", "audit.json"}
     assert {path.name for path in best.iterdir()} == names
-    for name in ("model.onnx", "weights.safetensors", "run.json"):
-        assert (best / name).read_bytes() == (project / "models/convnet" / name).read_bytes()
+    for name in ("candidates/convnet/model.onnx", "trained/convnet/weights.safetensors", "trained/convnet/run.json"):
+        assert (best / Path(name).name).read_bytes() == (project / "models" / name).read_bytes()
     report = json.loads((project / "reports/promotion.json").read_text())
     assert report["champion"]["network"] == "convnet"
     assert report["champion"]["validation_errors"] == 4

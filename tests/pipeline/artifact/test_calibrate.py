@@ -29,7 +29,7 @@ def test_the_thresholds_decline_their_shares_and_no_more(related):
     novelty = RNG.gamma(2, size=len(labels))
     if related:
         novelty += 3 * (probabilities.max(1) < 0.4)
-    found = thresholds(probabilities, novelty, labels, Calibration(abstained=0.05, novel=0.01, miscoverage=0.1))
+    found = thresholds(probabilities, novelty, labels, Calibration(abstention=0.05, novelty=0.01, miscoverage=0.1))
     uncertain = probabilities.max(1) < found.confidence_threshold
     novel = novelty > found.novelty_threshold
     assert novel.mean() == pytest.approx(0.01, abs=0.001)
@@ -38,7 +38,7 @@ def test_the_thresholds_decline_their_shares_and_no_more(related):
 
 def test_nothing_is_declined_of_validation_where_nothing_may_be():
     confidence, novelty = RNG.random(100), RNG.random(100)
-    nothing = Calibration(abstained=0.0, novel=0.0, miscoverage=0.1)
+    nothing = Calibration(abstention=0.0, novelty=0.0, miscoverage=0.1)
     assert abstention(confidence, novelty, nothing) == (confidence.min(), novelty.max())
 
 

@@ -6,7 +6,6 @@ import torch
 from scipy.spatial.distance import cdist
 
 from pipeline.artifact import novelty
-from pipeline.models.networks import build
 from pipeline.params import load
 
 RNG = np.random.default_rng(0)
@@ -55,7 +54,7 @@ def test_units_that_never_fire_do_no_harm():
 def test_every_network_is_looked_into_and_answers_as_it_does(name, dimensions):
     config = load(f"networks.{name}")
     smaller = {"convnet": {"width": 4}, "mlp": {"hidden": [64, 32]}, "perceptron": {}}[name]
-    network = build(config.model_copy(update=smaller)).eval()
+    network = config.model_copy(update=smaller).build().eval()
     images = torch.randn(5, 1, 28, 28)
     with torch.no_grad():
         logits, features = novelty.look(network, images)

@@ -8,7 +8,6 @@ import torch
 from pipeline.artifact import novelty
 from pipeline.artifact.quantise import quantised
 from pipeline.artifact.to_onnx import answers, observe, to_onnx
-from pipeline.models.networks import build
 from pipeline.params import load
 from tests import toy_model
 
@@ -18,7 +17,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8
 @pytest.fixture(scope="module")
 def model() -> bytes:
     torch.manual_seed(0)
-    network = build(load("networks.convnet").model_copy(update={"width": 8}))
+    network = load("networks.convnet").model_copy(update={"width": 8}).build()
     network(torch.randn(64, 1, 28, 28))
     distance = novelty.fit(observe(network.eval(), IMAGES)[1], np.arange(200) % 10)
     return to_onnx(network, 1.0, distance)

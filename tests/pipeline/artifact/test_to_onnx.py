@@ -9,7 +9,6 @@ from scipy.special import softmax
 from pipeline.artifact import novelty
 from pipeline.artifact.calibrate import Thresholds
 from pipeline.artifact.to_onnx import answers, labelled, observe, to_onnx
-from pipeline.models.networks import build
 from pipeline.params import load
 
 TEMPERATURE = 1.7
@@ -22,7 +21,7 @@ IDENTITY = {"name": "mlp", "source": "mnist", "run_key": "0123456789abcdef"}
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
     config = load("networks.convnet").model_copy(update={"width": 4})
-    network = build(config)
+    network = config.build()
     network(torch.randn(64, 1, 28, 28))
     return network.eval()
 

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline import download, preprocess
 from pipeline.data import idx, store
+from pipeline.data.save import SPLITS
 from pipeline.data.sources import IMAGES, LABELS, SOURCES, Digits, Packaged, Source
 from tests.pipeline.workspace import ROOT, contents, prepare
 
@@ -76,7 +77,7 @@ def test_a_source_is_added_by_one_entry_in_one_file(tmp_path):
         )
     after = contents(code)
     assert [name for name in after if after[name] != before.get(name)] == ["pipeline/data/sources.py"]
-    sizes = {split: len(store.load_split(workspace / "data/processed", split)[0]) for split in store.SPLITS}
+    sizes = {split: len(store.load_split(workspace / "data/processed", split)[0]) for split in SPLITS}
     assert sizes == {"train": 150, "val": 10, "test": 40}
 
 

@@ -4,22 +4,22 @@ import pytest
 
 from pipeline.data import store
 from pipeline.data.errors import DataError
-from pipeline.data.files import replacing
+from pipeline.data.save import COLUMNS, SPLITS, save
 
 
 def arrays(count: int = 3) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return {
         name: (np.full((count, 28, 28), place, np.uint8), np.arange(count, dtype=np.uint8))
-        for place, name in enumerate(store.SPLITS)
+        for place, name in enumerate(SPLITS)
     }
 
 
 def samples() -> pd.DataFrame:
-    return pd.DataFrame(dict.fromkeys(store.COLUMNS, 1) | {"population": None, "writer": None}, index=[0])
+    return pd.DataFrame(dict.fromkeys(COLUMNS, 1) | {"population": None, "writer": None}, index=[0])
 
 
 def test_a_split_is_loaded_as_it_was_saved(tmp_path):
-    store.save(tmp_path / "processed", arrays(), samples())
+    save(tmp_path / "processed", arrays(), samples())
     for name, (images, labels) in arrays().items():
         loaded = store.load_split(tmp_path / "processed", name)
         np.testing.assert_array_equal(loaded[0], images)
@@ -27,9 +27,9 @@ def test_a_split_is_loaded_as_it_was_saved(tmp_path):
 
 
 def test_what_is_unknown_is_null_in_the_table(tmp_path):
-    store.save(tmp_path / "processed", arrays(), samples())
+    save(tmp_path / "processed", arrays(), samples())
     table = pd.read_parquet(tmp_path / "processed/samples.parquet")
-    assert list(table) == list(store.COLUMNS)
+    assert list(table) == list(COLUMNS)
     assert (str(table["writer"].dtype), str(table["population"].dtype)) == ("Int32", "str")
     assert table[["population", "writer"]].isna().all(axis=None)
 
@@ -48,7 +48,7 @@ def test_what_is_unknown_is_null_in_the_table(tmp_path):
 )
 def test_a_damaged_split_is_refused(tmp_path, file, content, complaint):
     folder = tmp_path / "processed"
-    store.save(folder, arrays(), samples())
+    save(folder, arrays(), samples())
     path = folder / "val" / file
     path.unlink()
     if isinstance(content, bytes):
@@ -58,32 +58,3 @@ def test_a_damaged_split_is_refused(tmp_path, file, content, complaint):
     with pytest.raises(DataError, match=complaint) as caught:
         store.load_split(folder, "val")
     assert "python -m pipeline.preprocess" in str(caught.value)
-
-
-def test_a_folder_is_replaced_whole(tmp_path):
-    folder = tmp_path / "out"
-    for name in ("first", "second"):
-        with replacing(folder) as new:
-            (new / name).touch()
-    assert [path.name for path in folder.iterdir()] == ["second"]
-    assert list(tmp_path.iterdir()) == [folder]
-
-
-def test_a_folder_stays_as_it_was_when_its_replacement_fails(tmp_path):
-    folder = tmp_path / "out"
-    with replacing(folder) as new:
-        (new / "first").touch()
-    with pytest.raises(IsADirectoryError), replacing(folder) as new:
-        new.write_text("a file in the place of a folder")
-    assert [path.name for path in folder.iterdir()] == ["first"]
-    assert list(tmp_path.iterdir()) == [folder]
-
-
-def test_what_a_killed_process_left_is_cleared(tmp_path):
-    folder = tmp_path / "out"
-    (tmp_path / ".out.new").mkdir()
-    (tmp_path / ".out.new/half").touch()
-    with replacing(folder) as new:
-        (new / "whole").touch()
-    assert [path.name for path in folder.iterdir()] == ["whole"]
-    assert list(tmp_path.iterdir()) == [folder]

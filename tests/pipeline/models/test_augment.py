@@ -1,9 +1,9 @@
-"""The warps: what each dial does, and that the generator alone decides."""
+"""The warps: what each size does, and that the generator alone decides."""
 
 import torch
 
 from pipeline.models.augment import augment
-from pipeline.params import Augment
+from pipeline.models.networks import Augment
 
 STILL = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0, "thickness": 0.0}
 
@@ -15,8 +15,8 @@ def bar(count: int) -> torch.Tensor:
     return images
 
 
-def warp(images: torch.Tensor, seed: int = 0, **dials: float) -> torch.Tensor:
-    return augment(images, Augment(**{**STILL, **dials}), torch.Generator().manual_seed(seed))
+def warp(images: torch.Tensor, seed: int = 0, **sizes: float) -> torch.Tensor:
+    return augment(images, Augment(**{**STILL, **sizes}), torch.Generator().manual_seed(seed))
 
 
 def centres(images: torch.Tensor) -> torch.Tensor:
@@ -26,7 +26,7 @@ def centres(images: torch.Tensor) -> torch.Tensor:
     return torch.stack([(images.sum((1, 2)) @ columns) / mass, (images.sum((1, 3)) @ rows) / mass], 1)
 
 
-def test_without_dials_nothing_moves():
+def test_without_sizes_nothing_moves():
     assert torch.allclose(warp(bar(4)), bar(4), atol=1e-5)
 
 

@@ -1,9 +1,9 @@
-"""Degraded images: which part of a batch, by what, and that the same seed draws the same."""
+"""Corrupted images: which part of a batch, by what, and that the same seed draws the same."""
 
 import pytest
 import torch
 
-from pipeline.models.corrupt import FAMILIES, degrade
+from pipeline.models.corrupt import FAMILIES, corrupt
 from tests.pipeline.models.strokes import digits
 
 
@@ -28,20 +28,20 @@ def test_every_family_draws_from_its_generator_alone(family):
     assert not torch.equal(family(images, generator(1)), family(images, generator(2)))
 
 
-def test_the_last_of_the_batch_are_degraded_and_the_others_left():
+def test_the_last_of_the_batch_are_corrupted_and_the_others_left():
     images = digits(100)
-    degraded = degrade(images, 30, generator())
-    assert torch.equal(degraded[:70], images[:70])
-    assert ((degraded[70:] - images[70:]).abs().amax((1, 2, 3)) > 0.01).float().mean() > 0.8
-    assert degraded.min() >= 0
-    assert degraded.max() <= 1
+    corrupted = corrupt(images, 30, generator())
+    assert torch.equal(corrupted[:70], images[:70])
+    assert ((corrupted[70:] - images[70:]).abs().amax((1, 2, 3)) > 0.01).float().mean() > 0.8
+    assert corrupted.min() >= 0
+    assert corrupted.max() <= 1
 
 
 def test_batches_too_small_for_every_family_take_turns():
-    seen = {tuple(degrade(digits(10), 2, generator(seed)).flatten().tolist()) for seed in range(8)}
+    seen = {tuple(corrupt(digits(10), 2, generator(seed)).flatten().tolist()) for seed in range(8)}
     assert len(seen) == 8
 
 
 def test_none_changes_nothing():
     images = digits(10)
-    assert torch.equal(degrade(images, 0, generator()), images)
+    assert torch.equal(corrupt(images, 0, generator()), images)

@@ -17,11 +17,11 @@ from pipeline.models.classifier import Classifier
 from pipeline.models.fit import fit
 from pipeline.params import Trainer, load
 
-DIALS = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
+TRAINER = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
 SMALL: dict[str, dict[str, Any]] = {
     "perceptron": {"epochs": 3, "batch_size": 64},
     "mlp": {"epochs": 3, "hidden": [32], "batch_size": 64},
-    "convnet": {"epochs": 3, "width": 4, "batch_size": 64, "hardest": 0.5, "others": 0.6},
+    "convnet": {"epochs": 3, "width": 4, "batch_size": 64, "hard_fraction": 0.5, "easy_fraction": 0.6},
 }
 
 
@@ -39,8 +39,8 @@ def digits(config: Any, count: int = 640) -> Digits:
     return Digits((images, labels), (images[:100], labels[:100]), config, 0)
 
 
-def train(name: str, folder: Path, dials: Trainer = DIALS, seed: int = 0, **options: Any) -> Any:
-    result = fit(config(name), digits(config(name)), dials, seed, folder, **options)
+def train(name: str, folder: Path, options: Trainer = TRAINER, seed: int = 0, **more: Any) -> Any:
+    result = fit(config(name), digits(config(name)), options, seed, folder, **more)
     assert result is not None
     return result
 
@@ -100,7 +100,7 @@ def test_it_notes_how_hard_each_image_is(name, tmp_path):
     data = digits(config(name))
     labels = data.train.tensors[1]
     labels[:20] = (labels[:20] + 5) % 10
-    fit(config(name), data, DIALS, 0, tmp_path)
+    fit(config(name), data, TRAINER, 0, tmp_path)
     assert (data.difficulty > 0).all()
     assert data.difficulty.isfinite().float().mean() > 0.9
     wrong, right = (part[part.isfinite()].mean() for part in data.difficulty.tensor_split([20]))
@@ -138,7 +138,7 @@ def test_of_states_equally_accurate_the_one_of_the_least_loss_is_returned(tmp_pa
                 pl_module.network[-1].bias.sub_(0.5)
 
     still = config("perceptron").model_copy(update={"learning_rate": 1e-12, "weight_decay": 0.0})
-    fitted: Any = fit(still, digits(still), DIALS, 0, tmp_path, callbacks=[Soften()])
+    fitted: Any = fit(still, digits(still), TRAINER, 0, tmp_path, callbacks=[Soften()])
     network, curve = fitted
     first: Any = Classifier(still, 0).network
     assert len({row["val_accuracy"] for row in curve}) == 1
@@ -149,7 +149,7 @@ def test_of_states_equally_accurate_the_one_of_the_least_loss_is_returned(tmp_pa
 @pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="this processor has no bfloat16 arithmetic")
 def test_bfloat16_agrees_with_float32(tmp_path):
     exact, coarse = (
-        train("convnet", tmp_path / precision, DIALS.model_copy(update={"precision": precision}))[1]
+        train("convnet", tmp_path / precision, TRAINER.model_copy(update={"precision": precision}))[1]
         for precision in ("32-true", "bf16-mixed")
     )
     for one, other in zip(exact, coarse, strict=True):
@@ -159,10 +159,10 @@ def test_bfloat16_agrees_with_float32(tmp_path):
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from tests.pipeline.models.test_fit import DIALS, train, fit, config, digits
-dials = DIALS.model_copy(update=json.loads(sys.argv[2]))
+from tests.pipeline.models.test_fit import TRAINER, train, fit, config, digits
+options = TRAINER.model_copy(update=json.loads(sys.argv[2]))
 data = digits(config("perceptron"))
-result = fit(config("perceptron"), data, dials, 0, Path(sys.argv[1]) / "checkpoints")
+result = fit(config("perceptron"), data, options, 0, Path(sys.argv[1]) / "checkpoints")
 if result is not None:
     import torch
     state = {**result[0].state_dict(), "difficulty": data.difficulty}
@@ -174,13 +174,13 @@ if result is not None:
 def test_two_processes_agree_with_one(tmp_path):
     """Each of two gets half of every batch, and the gradients are averaged: up to rounding, the steps are the same."""
     found = []
-    for name, dials in (("one", {}), ("two", {"devices": 2, "strategy": "ddp", "accelerator": "cpu"})):
+    for name, options in (("one", {}), ("two", {"devices": 2, "strategy": "ddp", "accelerator": "cpu"})):
         folder = tmp_path / name
         folder.mkdir()
         script = tmp_path / f"{name}.py"
         script.write_text(SCRIPT)
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, str(script), str(folder), json.dumps(dials)]
+        command = [sys.executable, str(script), str(folder), json.dumps(options)]
         subprocess.run(command, check=True, env=environment, timeout=200, capture_output=True)
         found.append((torch.load(folder / "weights.pt"), json.loads((folder / "curve.json").read_text())))
     (alone, curve), (shared, shared_curve) = found

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.models.networks import BLACK, WHITE, build, standardise
+from pipeline.models.networks import BLACK, WHITE, standardise
 from pipeline.models.outliers import KINDS, outliers, polygons, sharpened
 from pipeline.params import load
 from tests.pipeline.models.strokes import digits
@@ -50,7 +50,7 @@ def test_polygons_have_ink_inside_or_only_on_their_line():
 
 def test_a_sharpened_picture_looks_more_like_some_digit_to_the_network_which_is_left_as_it_was():
     torch.manual_seed(0)
-    network = build(load("networks.convnet")).train()
+    network = load("networks.convnet").build().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     pictures = standardise(outliers(digits(16), 24, generator()))
     hardened = sharpened(network, pictures)

@@ -11,7 +11,6 @@ import torch
 from pipeline.artifact import novelty
 from pipeline.artifact.quantise import quantised
 from pipeline.artifact.to_onnx import observe, to_onnx
-from pipeline.models.networks import build
 from pipeline.params import load
 from pipeline.showcase import inside
 from tests import toy_model
@@ -36,7 +35,7 @@ EXPECTED = {
 def exported(request: pytest.FixtureRequest) -> tuple[str, bytes]:
     torch.manual_seed(0)
     name = request.param
-    network = build(load(f"networks.{name}").model_copy(update=SMALL[name]))
+    network = load(f"networks.{name}").model_copy(update=SMALL[name]).build()
     network(torch.randn(64, 1, 28, 28))
     network.eval()
     distance = novelty.fit(observe(network, IMAGES)[1], np.arange(200) % 10)

@@ -20,12 +20,20 @@ stages:
     outs: [data/processed]
   train:
     matrix:
-      network: [perceptron, convnet]
+      network: ${candidates}
     cmd: python -m pipeline.train ${item.network}
     deps: [data/processed/train, data/processed/val, pipeline/train.py]
     params: [train, "networks.${item.network}"]
     outs:
-      - models/${item.network}
+      - models/trained/${item.network}
+  export:
+    matrix:
+      network: ${candidates}
+    cmd: python -m pipeline.export ${item.network}
+    deps: ["models/trained/${item.network}"]
+    params: [calibration]
+    outs:
+      - models/candidates/${item.network}
   promote:
     cmd: python -m pipeline.promote
     outs:
@@ -42,6 +50,7 @@ stages:
 def build(root: Path) -> Path:
     """Write the project's outputs, two networks of which the second is the better one."""
     params = Path("params.yaml").read_text().replace("source: mnist ", "source: mnist-sample ")
+    params = params.replace("candidates: [perceptron, mlp, convnet]", "candidates: [perceptron, convnet]")
     write(root / "params.yaml", params)
     write(root / "dvc.yaml", DVC)
     write(root / "dvc.lock", LOCK)
@@ -64,13 +73,14 @@ def write(path: Path, text: str) -> None:
 
 
 def train(root: Path, network: str, gain: float = 0.2) -> None:
-    """Write models/NETWORK; another `gain` gives another model."""
+    """Write models/trained/NETWORK and models/candidates/NETWORK; another `gain` gives another model."""
     record = runkey.inputs(f"train@{network}", root).record(network, "mnist-sample")
-    folder = root / "models" / network
+    folder, exported = root / "models/trained" / network, root / "models/candidates" / network
     write(folder / "run.json", json.dumps(record))
     write(folder / "curve.csv", "epoch,train_loss,val_loss,val_accuracy\n1,0.9,0.8,0.7\n2,0.5,0.4,0.9\n")
     write(folder / "weights.safetensors", f"weights of {network}, {gain}")
-    toy_model.write(folder / "model.onnx", {**toy_model.METADATA, "name": network}, gain)
+    write(exported / "export.json", json.dumps(record | {"export_key": f"{gain}"}))
+    toy_model.write(exported / "model.onnx", {**toy_model.METADATA, "name": network}, gain)
 
 
 def evaluate(root: Path, network: str, errors: int, first: int = 0) -> None:

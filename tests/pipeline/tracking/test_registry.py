@@ -61,7 +61,7 @@ def test_every_candidate_has_a_version_and_the_best_is_champion(project: Path) -
     client = store.open_store()
     champion = client.get_model_version_by_alias(NAME, "champion")
     assert champion.tags["network"] == "convnet"
-    assert champion.tags["run_key"] == json.loads(Path("models/convnet/run.json").read_text())["run_key"]
+    assert champion.tags["run_key"] == json.loads(Path("models/trained/convnet/run.json").read_text())["run_key"]
     assert champion.tags["gates"] == "passed"
     assert champion.tags["champion_why"] == json.loads(registry.REPORT.read_text())["why"]
     assert client.get_run(str(champion.run_id)).data.tags["run_key"] == champion.tags["run_key"]

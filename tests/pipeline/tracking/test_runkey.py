@@ -53,5 +53,5 @@ def test_an_unknown_stage_is_refused_by_name(root: Path, stage: str) -> None:
         runkey.inputs(stage, root)
 
 
-def test_networks_are_those_of_the_matrix(root: Path) -> None:
+def test_networks_are_the_candidates(root: Path) -> None:
     assert runkey.networks(root) == ["perceptron", "convnet"]

@@ -113,6 +113,7 @@ def test_a_training_that_breaks_off_says_how(project: Path, error: type[BaseExce
 
 def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path) -> None:
     runs.publish_training("convnet")
+    runs.publish_export("convnet")
     runs.publish_evaluation("convnet")
     runs.publish_audit("convnet")
     client, run = store.open_store(), the_run()
@@ -156,7 +157,9 @@ def example(model: Any) -> dict[str, Any]:
     return {"pixels": np.array(json.loads((folder / "input_example.json").read_text())["pixels"], np.float32)}
 
 
-@pytest.mark.parametrize("publish", [runs.publish_training, runs.publish_evaluation, runs.publish_audit])
+@pytest.mark.parametrize(
+    "publish", [runs.publish_training, runs.publish_export, runs.publish_evaluation, runs.publish_audit]
+)
 def test_what_is_there_is_not_published_again(project: Path, publish: Callable[[str], list[str]]) -> None:
     assert publish("convnet")
     before = everything(project)

@@ -17,11 +17,11 @@ RANGE_IMAGES = 1000
 """Training images at most by which the integers get their range."""
 
 
-def release(
+def export(
     network: nn.Module,
     train: tuple[np.ndarray, np.ndarray],
     val: tuple[np.ndarray, np.ndarray],
-    dials: Calibration,
+    config: Calibration,
     identity: dict[str, str],
 ) -> bytes:
     """The ONNX model of a trained network: what it finds novel is fitted to training digits, the rest to validation.
@@ -34,4 +34,4 @@ def release(
     distance = novelty.fit(observe(network, images)[1], labels)
     scale = temperature(logits_of(network, val[0]), val[1])
     model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
-    return labelled(model, identity, thresholds(*answers(model, val[0]), val[1], dials))
+    return labelled(model, identity, thresholds(*answers(model, val[0]), val[1], config))

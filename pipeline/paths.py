@@ -1,0 +1,19 @@
+"""Where files lie, from the repository's root."""
+
+from pathlib import Path
+
+PROCESSED = Path("data/processed")
+
+TRAINED = Path("models/trained")
+"""A folder per network: weights, curve, and the record of its training."""
+CANDIDATES = Path("models/candidates")
+"""A folder per network: what is served of it, and the record of its export."""
+FOLDS = Path("models/folds")
+"""A folder per network: weights of the networks that were cross-validated, and who learnt from what."""
+BEST = Path("models/best")
+
+OUT_OF_FOLD = Path("reports/out_of_fold")
+"""A table per network: the answers of the networks that were cross-validated."""
+
+RESUME = Path(".resume")
+"""What a training that was killed goes on from."""
