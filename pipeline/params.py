@@ -10,14 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from pipeline.audits.gates import GATES
 from pipeline.data.sources import SOURCES, collections
 from pipeline.models.networks import AnyNetwork
 from pipeline.strict import Share, Strict
@@ -35,8 +30,23 @@ def _of_each_collection(mirrors: dict[str, list[str]]) -> dict[str, list[str]]:
     return mirrors
 
 
+def _scope(name: str) -> str:
+    if name not in (ALL, TRIAL, *SOURCES):
+        raise ValueError(f"thresholds are for {', '.join(map(repr, (ALL, TRIAL, *SOURCES)))}")
+    return name
+
+
+def _gate(name: str) -> str:
+    if name not in GATES:
+        raise ValueError(f"a gate is one of {', '.join(GATES)}")
+    return name
+
+
+ALL, TRIAL, DEFAULT = "all", "trial", "default"
 Source = Annotated[str, AfterValidator(_known)]
 Mirrors = Annotated[dict[str, list[str]], AfterValidator(_of_each_collection)]
+Thresholds = dict[Annotated[str, AfterValidator(_scope)], dict[Annotated[str, AfterValidator(_gate)], PositiveFloat]]
+"""Of gates, for all sources, for those that are for trial, or for one; a narrower scope overrides a wider one."""
 
 
 class ParamsError(ValueError):
@@ -81,43 +91,6 @@ class Promote(Strict):
     max_net_errors: Annotated[int, Field(ge=0)]
 
 
-class Gates(Strict):
-    """Thresholds that a network must meet to be served: shares of 1, but for the two gaps, in percentage points."""
-
-    error: PositiveFloat
-    digit_recall: PositiveFloat
-    """of the digit read worst"""
-    population_gap: PositiveFloat
-    """upper 95 % bound of the students' error minus the employees'"""
-    students_error: PositiveFloat
-    """upper 95 % bound"""
-    abstention_gap: PositiveFloat
-    """the students' share of abstentions minus the employees', in size"""
-    broken_strokes: PositiveFloat
-    """error on digits of more than one connected component"""
-    corruption_mean: PositiveFloat
-    """accuracy over the fifteen corruptions"""
-    corruption_worst: PositiveFloat
-    """accuracy on the worst of them"""
-    canvas: PositiveFloat
-    """accuracy on digits placed anywhere on a larger canvas"""
-    invariance_lossless: PositiveFloat
-    """share of answers that stay the same under changes that lose nothing; of the worst such change"""
-    invariance: PositiveFloat
-    """the same under small changes"""
-    ood_auroc: PositiveFloat
-    """of telling digits from what is none; of the worst set"""
-    ood_confident: PositiveFloat
-    """share of a set of what is no digit, letters aside, that is answered with confidence above 0.99"""
-    letters_confident: PositiveFloat
-    coverage: PositiveFloat
-    """share of the test images that are answered"""
-    answered_error: PositiveFloat
-    """share of wrong answers among those given"""
-    ece_excess: PositiveFloat
-    """expected calibration error beyond the 95th percentile of its own noise floor"""
-
-
 def _several(folds: int) -> int:
     if folds == 1:
         raise ValueError("one fold leaves no writers to learn from; take 2 or more, or 0 to leave it out")
@@ -128,7 +101,7 @@ class Audit(Strict):
     seed: int
     bootstrap: PositiveInt
     attacked: dict[Source, Annotated[int, Field(ge=0)]]
-    gates: dict[Source, dict[str, Gates]]
+    """test images of a source that are attacked; of one that is not named, none"""
 
 
 class Params(Strict):
@@ -141,7 +114,37 @@ class Params(Strict):
     folds: dict[str, Annotated[int, Field(ge=0), AfterValidator(_several)]]
     """of the writers, on which a network is cross-validated; one that is not named has 0, which leaves that out"""
     audit: Audit
+    gates: dict[str, Thresholds]
+    """by network, what differs from those under "default\""""
     promote: Promote
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Params":
+        lacking = [
+            f"{name} is a candidate without an entry under {section}: add {remedy}"
+            for name in self.candidates
+            for section, remedy in (("networks", f"`{name}:` with its kind"), ("gates", f"`{name}: {{}}`"))
+            if name not in getattr(self, section)
+        ]
+        everywhere = self.gates.get(DEFAULT, {}).get(ALL, {})
+        lacking += [f"the gate {name} has no threshold in gates.{DEFAULT}.{ALL}" for name in GATES if name not in everywhere]
+        if lacking:
+            raise ValueError("; ".join(lacking))
+        return self
+
+
+def thresholds(default: Thresholds, own: Thresholds, source: str) -> dict[str, float]:
+    """The thresholds of all gates for one network on one source, by name.
+
+    Args:
+        default, own: the sections of params.yaml under gates.default and gates.NETWORK. On equal scopes the network's
+            own stand; a narrower scope of the default overrides a wider one of the network's.
+    """
+    scopes = [ALL, *([TRIAL] if SOURCES[source].trial else []), source]
+    found: dict[str, float] = {}
+    for scope in scopes:
+        found |= default.get(scope, {}) | own.get(scope, {})
+    return found
 
 
 def load(*keys: str, path: Path = Path("params.yaml")) -> Any:
@@ -173,6 +176,8 @@ def _step(section: Any, name: str) -> Any:
 
 def _explain(error: Any) -> str:
     """One line for one of pydantic's errors, with the allowed keys where the key is unknown."""
+    if not error["loc"]:
+        return f"  {error['ctx']['error']}"
     if error["type"] != "extra_forbidden":
         where, _ = _locate(error["loc"])
         return f"  {where}: {error['msg']}, not {error['input']!r}"
