@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline import metrics
 from pipeline.data.store import load_split
-from pipeline.report import figures as plots
+from pipeline.report.figures import plots
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_evaluation
 from serving.model.recogniser import Predictions, Recogniser

@@ -11,7 +11,7 @@ from pipeline.audits.accuracy import CORRECTED, UNDECIDED, corrected_labels, exa
 from pipeline.audits.gates import Gate
 from pipeline.audits.population import resampled
 from pipeline.audits.section import Figures, Section, Subject
-from pipeline.report import figures as plots
+from pipeline.report.figures import plots
 from pipeline.report import wording
 
 SURE = 0.99  # a wrong answer given with more confidence than this is called overconfident

@@ -17,7 +17,7 @@ from pipeline.audits.accuracy import exact_interval, permutation_p
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
 from pipeline.audits.style import within_digit
-from pipeline.report import figures as plots
+from pipeline.report.figures import plots
 from pipeline.report import wording
 
 UNMEASURABLE = "Not measurable: this source does not say who wrote its digits."

@@ -15,7 +15,7 @@ from scipy.stats import fisher_exact
 from pipeline.audits.accuracy import exact_interval, exact_percent, permutation_p
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Figures, Section, Subject
-from pipeline.report import figures as plots
+from pipeline.report.figures import plots
 from pipeline.report import wording
 
 STYLES = {"thickness": "px", "slant": "°", "ink": "px²", "width": "px", "height": "px"}
