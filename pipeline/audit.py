@@ -45,7 +45,9 @@ def main(network: str) -> None:
     asker = InProcess(recogniser)
     test = asked(asker, images, labels, samples, seed)
     sets = [*picture_sets(test), *with_gradients(test, paths.TRAINED / network, recogniser, count)]
-    get_console().print(f"Asking {network} about {len(images):,} test images of {source} in {len(sets)} forms and more.")
+    get_console().print(
+        f"Asking {network} about {len(images):,} test images of {source} in {len(sets)} forms and more."
+    )
     answers = {TEST: Answered(np.arange(len(labels)), test.predictions)} | ask_all(asker, sets)
     with replacing(paths.ANSWERS / network) as folder:
         results.save(folder, answers)

@@ -76,7 +76,7 @@ def main(network: str) -> None:
     console = get_console()
     console.print(scorecard.table(judged.gates))
     refused = scorecard.failed(judged.gates)
-    console.print(conclusion(network, judged.gates), style="red" if refused else "green", markup=False)
+    console.print(conclusion(network, judged), style="red" if refused else "green", markup=False)
 
     from pipeline.tracking.runs import publish_audit  # MLflow takes seconds: only once all is judged
 
@@ -143,9 +143,7 @@ def judge(
     if found.of("attack"):
         measures["adversarial"] = lambda: adversarial.measure(found)
 
-    pool = ProcessPoolExecutor(
-        WORKERS, get_context("fork"), initializer=partial(inherit, measures, found, thresholds)
-    )
+    pool = ProcessPoolExecutor(WORKERS, get_context("fork"), initializer=partial(inherit, measures, found, thresholds))
     with pool, get_console().status("judging"):
         waiting = {pool.submit(measured, name): name for name in reversed(measures)}
         done = {waiting[future]: future.result() for future in as_completed(waiting)}
@@ -199,15 +197,16 @@ def write_report(found: Results, judged: Judged, folder: Path) -> None:
     page.write_tables(drawn, folder / "tables")
 
 
-def conclusion(network: str, gates: list[dict[str, Any]]) -> str:
+def conclusion(network: str, judged: Judged) -> str:
     """What came out: on a refusal which gate, by how much, and where to look."""
     report = paths.AUDIT / network / "index.html"
-    refused = scorecard.failed(gates)
+    refused = scorecard.failed(judged.gates)
     if not refused:
         return f"{network} passed its gates. The report: {report}"
-    lines = [f"{network} is refused: {len(refused)} of {len(gates)} gates failed."]
+    lines = [f"{network} is refused: {len(refused)} of {len(judged.gates)} gates failed."]
     for gate in refused:
-        lines += [f"- {scorecard.refusal(gate)}", f"  Look at {report}#{gate['section']}"]
+        captions = [caption for caption, _ in judged.sections[gate["section"]].pictures]
+        lines += [f"- {scorecard.refusal(gate)}", f"  Look at {scorecard.place(gate, report, captions)}"]
     return "\n".join(lines)
 
 

@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def status(self) -> Status:
-        """"close" is passed, but with a 95 % interval that reaches beyond the threshold.
+        """ "close" is passed, but with a 95 % interval that reaches beyond the threshold.
 
         Beyond a threshold of all or nothing there is nothing to reach: what meets it has passed.
         """

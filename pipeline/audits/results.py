@@ -1,4 +1,4 @@
-"""What a recogniser answered, picture by picture: the table between the audit, which asks, and the judge, which measures.
+"""What a recogniser answered, picture by picture: the table between the audit, which asks, and the judge.
 
 answers.parquet has a row for each picture that was asked about, pictures.parquet the few that the report shows.
 """

@@ -53,5 +53,6 @@ def verdict(gates: Sequence[Record]) -> str:
         return ""
     count = Counter(gate["status"] for gate in gates)
     unmeasured = count["not measurable"]
-    text = f"It meets {count['passed'] + count['close']} of the {len(gates) - unmeasured} requirements that this data can show"
+    met, measured = count["passed"] + count["close"], len(gates) - unmeasured
+    text = f"It meets {met} of the {measured} requirements that this data can show"
     return f"{text}; {unmeasured} it cannot." if unmeasured else f"{text}."

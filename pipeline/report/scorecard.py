@@ -1,6 +1,8 @@
 """The gates of one network as its verdicts file holds them, and what to say of them all together."""
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -55,7 +57,9 @@ def verdict(network: str, gates: Sequence[Verdict]) -> str:
         missed = status.titles(failed)
         if len(failed) <= TOLD_IN_FULL:
             missed = "; ".join(f"{one.gate.title} ({status.told(one)})" for one in failed)
-        text = f"{network} may not be served: it misses {len(failed)} of the {measured} requirements measured. {missed}."
+        text = (
+            f"{network} may not be served: it misses {len(failed)} of the {measured} requirements measured. {missed}."
+        )
     elif not measured:
         text = f"{network} may not be judged: none of its requirements could be measured."
     else:
@@ -96,8 +100,12 @@ def refusal(gate: Record) -> str:
     return f"{gate['title']} ({gate['name']}): {gate['told']}. {gate['sentence']}"
 
 
+def place(gate: Record, report: Path, captions: Sequence[str]) -> str:
+    """Where in the report to look: the gate's section and, by the first words of their captions, its pictures."""
+    names = [re.split(r"[:,;]", caption)[0] for caption in captions]
+    return f"{report}#{gate['section']}: {'; '.join(names)}".removesuffix(": ")
+
+
 def failed(gates: Sequence[Record]) -> list[Record]:
     """The gates that were not passed."""
     return [gate for gate in gates if gate["status"] == "failed"]
-
-

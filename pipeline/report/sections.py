@@ -56,9 +56,7 @@ def write(name: str, results: Results, measures: Measures, thresholds: Mapping[s
     blocks = {block: paragraphs("".join(render(context))) for block, render in page.blocks.items()}
 
     def of(kind: str) -> dict[str, list[str]]:
-        return {
-            block.removeprefix(kind): texts for block, texts in blocks.items() if block.startswith(kind) and texts
-        }
+        return {block.removeprefix(kind): texts for block, texts in blocks.items() if block.startswith(kind) and texts}
 
     drawing = figures_of(name)
     drawn = {figure: drawing[figure](results, measures, thresholds) for figure in of("figure_")}
