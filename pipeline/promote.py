@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import params
-from pipeline.audits.paired import Comparison, mcnemar
+from pipeline.audits.statistics import Comparison, mcnemar
 from pipeline.report import model_card, wording
 from pipeline.stage import stage
 from pipeline.tracking.registry import publish_promotion

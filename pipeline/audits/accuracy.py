@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import metrics
+from pipeline.audits import scores
 from pipeline.audits.gates import Estimate
 from pipeline.audits.results import Results
 from pipeline.audits.statistics import exact_interval, permutation_p
@@ -117,7 +117,7 @@ def excess(errors: np.ndarray, totals: np.ndarray) -> np.ndarray:
 
 def recall_table(labels: np.ndarray, digits: np.ndarray) -> pd.DataFrame:
     """A row for each digit: images, errors, recall with its exact interval, and what it is taken for."""
-    counts = metrics.confusion(digits, labels)
+    counts = scores.confusion(digits, labels)
     rows = []
     for digit, row in enumerate(counts):
         images, right = int(row.sum()), int(row[digit])
@@ -136,7 +136,7 @@ def recall_table(labels: np.ndarray, digits: np.ndarray) -> pd.DataFrame:
 
 def confused_pairs(labels: np.ndarray, digits: np.ndarray) -> pd.DataFrame:
     """Pairs of digits by the errors between them, most first; ``labels`` and ``digits`` are int [N]."""
-    counts = metrics.confusion(digits, labels)
+    counts = scores.confusion(digits, labels)
     low, high = np.triu_indices(10, 1)
     table = pd.DataFrame(
         {

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline import metrics
+from pipeline.audits import scores
 from pipeline.audits.results import Results
 from pipeline.report.figures import plots
 
@@ -28,7 +28,7 @@ def recall(_: Results, measures: Mapping[str, Any], thresholds: Mapping[str, flo
 
 def confusion(results: Results, *_: Any) -> Figure:
     """The confusion matrix."""
-    return plots.confusion(metrics.confusion(results.predictions.digit, results.labels), results.network)
+    return plots.confusion(scores.confusion(results.predictions.digit, results.labels), results.network)
 
 
 def misclassified(results: Results, *_: Any) -> Figure:
