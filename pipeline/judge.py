@@ -119,11 +119,13 @@ def judge(
     samples: pd.DataFrame,
     thresholds: Thresholds,
     tried_out_of_fold: tuple[np.ndarray, pd.DataFrame] | None = None,
+    sampled: bool = False,
 ) -> Judged:
     """Measure every section, decide every gate, and put both into words and pictures.
 
     Args:
         samples: of all splits, as in samples.parquet; thresholds: of all gates, by name.
+        sampled: whether ``found`` is about a sample of the test set.
     """
     measures: dict[str, Measure] = {
         "accuracy": lambda: accuracy.measure(found),
@@ -148,7 +150,7 @@ def judge(
         waiting = {pool.submit(measured, name): name for name in reversed(measures)}
         done = {waiting[future]: future.result() for future in as_completed(waiting)}
     estimates = {name: done[name][0] for name in measures}
-    return Judged(gates.decide(estimates, thresholds), {name: done[name][1] for name in measures})
+    return Judged(gates.decide(estimates, thresholds, sampled), {name: done[name][1] for name in measures})
 
 
 def inherit(measures: Mapping[str, Measure], found: Results, thresholds: Thresholds) -> None:
