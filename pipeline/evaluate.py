@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import metrics
+from pipeline.audits import scores
 from pipeline.data.store import load_split
 from pipeline.paths import CANDIDATES, PROCESSED, TRAINED
-from pipeline.report import figures as plots
+from pipeline.report.figures import plots
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_evaluation
 from serving.model.recogniser import Predictions, Recogniser
@@ -27,7 +27,7 @@ def main(network: str) -> None:
     for split, file in (("val", "validation.json"), ("test", "test.json")):
         images, labels = load_split(PROCESSED, split)
         predictions = recogniser.predict(images.astype(np.float32))
-        summary = metrics.summarise(predictions.probabilities, labels)
+        summary = scores.summarise(predictions.probabilities, labels)
         table(predictions, labels).to_parquet(folder / f"{split}.parquet", index=False)
         (folder / file).write_text(json.dumps(summary, indent=2) + "\n")
         print(
@@ -48,14 +48,14 @@ def table(predictions: Predictions, labels: np.ndarray) -> pd.DataFrame:
 def draw(folder: Path, name: str, images: np.ndarray, labels: np.ndarray, predictions: Predictions) -> None:
     """Write the tables and pictures of the test set's answers, and the training curve."""
     answers, wrong = predictions.digit, predictions.digit != labels
-    bins = metrics.reliability(predictions.probabilities, labels)
+    bins = scores.reliability(predictions.probabilities, labels)
     bins.to_csv(folder / "reliability.csv", index=False, lineterminator="\n")
     pairs = pd.DataFrame({"label": labels, "answer": answers})
     pairs.to_csv(folder / "confusion.csv", index=False, lineterminator="\n")
 
     epochs = pd.read_csv(TRAINED / name / "curve.csv")
     figures = {
-        "confusion": plots.confusion(metrics.confusion(answers, labels), f"{name}: test set, errors shaded"),
+        "confusion": plots.confusion(scores.confusion(answers, labels), f"{name}: test set, errors shaded"),
         "reliability": plots.reliability(bins, f"{name}: test set"),
         "curve": plots.curve(epochs, name),
         "misclassified": plots.misclassified(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PROCESSED = Path("data/processed")
+SAMPLES = PROCESSED / "samples.parquet"
 
 TRAINED = Path("models/trained")
 """A folder per network: weights, curve, and the record of its training."""
@@ -14,6 +15,13 @@ BEST = Path("models/best")
 
 OUT_OF_FOLD = Path("reports/out_of_fold")
 """A table per network: the answers of the networks that were cross-validated."""
+
+ANSWERS = Path("reports/answers")
+"""A folder per network: what it answered for every picture of its audit."""
+VERDICTS = Path("reports/verdicts")
+"""A file per network: its gates, and what was measured."""
+AUDIT = Path("reports/audit")
+"""A folder per network: the report of its audit."""
 
 RESUME = Path(".resume")
 """What a training that was killed goes on from."""

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import params
-from pipeline.audits.paired import Comparison, mcnemar
+from pipeline.audits.statistics import Comparison, mcnemar
 from pipeline.data.files import recover, replacing
 from pipeline.paths import BEST, CANDIDATES, TRAINED
 from pipeline.report import model_card, wording

@@ -17,7 +17,7 @@ from pipeline.audits.inputs import attacks
 from pipeline.audits.section import THREADS, Section, Subject
 from pipeline.models.networks import standardise
 from pipeline.report import wording
-from pipeline.report.figures import BLUE, GREY, RED
+from pipeline.report.figures.plots import BLUE, GREY, RED
 from serving.model.recogniser import Predictions, Recogniser
 
 Attack = Callable[[nn.Module, Tensor, Tensor, float, torch.Generator], Tensor]

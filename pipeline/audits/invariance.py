@@ -21,7 +21,7 @@ from pipeline.audits.gates import Gate
 from pipeline.audits.inputs.strokes import STYLES, draw
 from pipeline.audits.section import Section, Subject
 from pipeline.report import wording
-from pipeline.report.figures import BLUE, RED
+from pipeline.report.figures.plots import BLUE, RED
 from serving import schema
 from serving.images import decode, normalise_all
 from serving.model.recogniser import SIDE

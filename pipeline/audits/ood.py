@@ -13,7 +13,7 @@ from pipeline.audits.inputs import non_digits as not_digits
 from pipeline.audits.population import resampled_error
 from pipeline.audits.section import Section, Subject
 from pipeline.report import wording
-from pipeline.report.figures import BLUE, GREY, RED, Tile, sheet
+from pipeline.report.figures.plots import BLUE, GREY, RED, Tile, sheet
 from serving.model.recogniser import Predictions, Recogniser
 
 COUNT = 1000

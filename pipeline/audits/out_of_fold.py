@@ -14,7 +14,7 @@ from pipeline.audits.accuracy import exact_interval
 from pipeline.audits.gates import Gate
 from pipeline.audits.section import Section, Subject
 from pipeline.report import wording
-from pipeline.report.figures import misclassified
+from pipeline.report.figures.plots import misclassified
 
 DECILES = 10
 NORMAL_95 = 1.96

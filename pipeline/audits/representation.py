@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from pipeline.audits.section import Section
 from pipeline.audits.style import STYLES
-from pipeline.report import figures as plots
+from pipeline.report.figures import plots
 from pipeline.report import wording
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}

@@ -16,7 +16,7 @@ from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.inputs.morphology import PERTURBATIONS, perturb, strokes
 from pipeline.audits.section import THREADS, Section, Subject
 from pipeline.report import wording
-from pipeline.report.figures import BLUE, GREY, RED, Tile, sheet
+from pipeline.report.figures.plots import BLUE, GREY, RED, Tile, sheet
 
 CURVE_IMAGES = 2000
 MORPHOLOGY_IMAGES = 1000

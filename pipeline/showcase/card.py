@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.networks import kinds
+from pipeline.data.sources import SOURCES
 from pipeline.report import model_card
 from serving.model.recogniser import Recogniser
 
@@ -15,7 +15,7 @@ SHOWN = 24
 
 
 def make(
-    audit: Mapping[str, Any],
+    verdicts: Mapping[str, Any],
     run: Mapping[str, Any],
     recogniser: Recogniser,
     images: NDArray[np.uint8],
@@ -24,17 +24,15 @@ def make(
     """The card, ready for JSON.
 
     Args:
-        audit: what the champion's audit.json says; run: what its run.json says.
+        verdicts: what the champion's verdicts file says; run: what its run.json says.
         images, labels: the test set, uint8 [N, 28, 28] and [N].
     """
-    figures = [model_card.view(gate) for gate in audit["gates"]]
-    params = run["inputs"]["params"]
     return {
-        "kind": kinds()[params[f"networks.{run['network']}.kind"]].title,
-        "data": model_card.DATA[audit["source"]],
-        "verdict": model_card.verdict(figures),
-        "figures": figures,
-        "params": params,
+        "kind": model_card.kind(run),
+        "data": SOURCES[verdicts["source"]].description,
+        "verdict": model_card.verdict(verdicts["gates"]),
+        "figures": verdicts["gates"],
+        "params": run["inputs"]["params"],
         "mistakes": mistakes(recogniser, images, labels),
     }
 

@@ -21,7 +21,7 @@ export function showModel(model, card, opened) {
   $("held").textContent = card.verdict ?? "";
   lineage(model, card.params ?? {});
   const figures = card.figures ?? [];
-  $("headline").append(...figures.filter(({ name }) => name in HEADLINE).map(({ name, value }) =>
+  $("headline").append(...figures.filter(({ name }) => name in HEADLINE).map(({ name, found: value }) =>
     make("li", {}, make("b", { textContent: value }), make("span", { textContent: HEADLINE[name] }))));
   $("figures").append(heading("requirement", "found", "required", "verdict"), ...figures.map(figure));
   mistakes(card.mistakes, opened);
@@ -30,11 +30,11 @@ export function showModel(model, card, opened) {
 const heading = (...titles) =>
   make("tr", {}, ...titles.map((textContent) => make("th", { textContent, scope: "col" })));
 
-function figure({ title, measure, value, interval, asked, standing }) {
+function figure({ title, measure, found, found_interval: interval, asked, status }) {
   return make("tr", {},
     make("td", {}, title, make("div", { className: "quiet small", textContent: measure })),
-    make("td", {}, value, make("div", { className: "quiet small", textContent: interval })),
-    make("td", { textContent: asked }), make("td", { className: standing, textContent: standing }));
+    make("td", {}, found, make("div", { className: "quiet small", textContent: interval })),
+    make("td", { textContent: asked }), make("td", { className: status, textContent: status }));
 }
 
 function mistakes(found, opened) {

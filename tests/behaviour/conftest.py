@@ -5,22 +5,17 @@
 The key is for a service that asks for one.
 """
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
+from rich.console import Console
 
-from pipeline import params, serve
+from pipeline import audit_service, serve
+from pipeline.audit_service import ServiceError
+from pipeline.audits.results import Results
 from pipeline.data.errors import DataError
-from pipeline.data.store import load_split
-from serving.model.recogniser import Recogniser
-from tests.behaviour.asking import Digits, Service
-
-SAMPLE = 500
-SEED = 0
+from pipeline.judge import Judged
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,60 +23,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    given: str | None = request.config.getoption("--url", default=None)  # unknown where all tests are run
-    if given:
-        yield given.rstrip("/")
-    elif (serve.BENTO / "bento.yaml").is_file():
-        with serve.running(serve.BENTO) as local:
-            yield local
-    else:
+def service(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    url: str | None = request.config.getoption("--url", default=None)  # unknown where all tests are run
+    if not url and not (serve.BENTO / "bento.yaml").is_file():
         pytest.skip(f"there is no Bento in {serve.BENTO} (`make run` makes one), and no --url was given")
-
-
-@pytest.fixture(scope="session")
-def service(url: str) -> Iterator[Service]:
-    key = os.environ.get("INKWELL_API_KEY")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+    with audit_service.at(url) as client:
         try:
-            model = client.get("/model")
-            if model.status_code == 401:
-                pytest.exit(f"{url} asks for a key: give one of its own in INKWELL_API_KEY", returncode=1)
-            model.raise_for_status()
-        except httpx.HTTPError as error:
-            pytest.exit(f"no digit recogniser answers at {url}: {error}", returncode=1)
-        yield Service(client, model.json())
+            audit_service.model_of(client)
+        except ServiceError as error:
+            pytest.exit(str(error), returncode=1)
+        yield client
 
 
 @pytest.fixture(scope="session")
-def limits(service: Service) -> params.Gates:
-    """The gates of the network that is served."""
-    source, name = service.model["source"], service.model["name"]
-    gates = params.load("audit.gates")
-    if name not in gates.get(source, {}):
-        pytest.exit(f"params.yaml has no gates for {name} on {source}, which {service.url} serves", returncode=1)
-    return gates[source][name]
-
-
-@pytest.fixture(scope="session")
-def offline(service: Service) -> Recogniser:
-    """The recogniser that is served, without the service around it."""
-    model = serve.BENTO / "src" / "model.onnx"
-    if not model.is_file() or (recogniser := Recogniser(model)).sha256 != service.model["sha256"]:
-        pytest.skip(f"{service.url} serves another model than {serve.BENTO}")
-    return recogniser
-
-
-@pytest.fixture(scope="session")
-def digits(service: Service) -> Digits:
-    """Test images, the same ones each time."""
-    source, learnt = params.load("data.source"), service.model["source"]
-    if source != learnt:
-        pytest.skip(f"params.yaml is about {source}, but {service.url} learnt from {learnt}: `make run DATA={learnt}`")
+def audited(service: httpx.Client) -> tuple[Results, Judged]:
+    """What the service answered, and what the judge says of it."""
     try:
-        images, labels = load_split(Path("data/processed"), "test")
-    except DataError as error:
-        pytest.skip(f"no test images: {error}")
-    rows = np.random.default_rng(SEED).choice(len(images), min(SAMPLE, len(images)), replace=False)
-    return Digits(images[rows], labels[rows])
+        return audit_service.audit(service, Console(quiet=True))
+    except (ServiceError, DataError) as error:
+        pytest.skip(str(error))

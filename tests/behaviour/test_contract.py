@@ -4,40 +4,54 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.behaviour.asking import Service, encode
+from pipeline.audits.ask import png
 
 pytestmark = pytest.mark.slow
 
 FIELDS = ["digit", "confidence", "probabilities", "prediction_set", "abstained", "reason", "model"]
 
 
-def test_answers_agree_with_themselves(service, digits):
-    model = {"name": service.model["name"], "version": service.model["version"]}
-    for image in digits.images[:50]:
-        answer = service.answer(encode(image))
-        assert list(answer) == FIELDS
-        probabilities = np.array(answer["probabilities"])
+def answer(service: httpx.Client, picture: np.ndarray) -> dict:
+    response = service.post("/predict", content=png(picture), headers={"Content-Type": "image/png"})
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def test_answers_agree_with_themselves(service, audited):
+    known = service.get("/model").json()
+    model = {"name": known["name"], "version": known["version"]}
+    for image in audited[0].images[:50]:
+        told = answer(service, image)
+        assert list(told) == FIELDS
+        probabilities = np.array(told["probabilities"])
         assert probabilities.shape == (10,)
         assert np.isfinite(probabilities).all()
         assert probabilities.sum() == pytest.approx(1, abs=1e-5)
-        assert answer["confidence"] == probabilities.max()
-        assert answer["digit"] == (None if answer["abstained"] else probabilities.argmax())
-        assert (answer["reason"] is not None) == answer["abstained"]
-        assert answer["model"] == model
+        assert told["confidence"] == probabilities.max()
+        assert told["digit"] == (None if told["abstained"] else probabilities.argmax())
+        assert (told["reason"] is not None) == told["abstained"]
+        assert told["model"] == model
 
 
-def test_the_same_image_gets_the_same_answer_alone_and_in_a_batch(service: Service, digits):
-    images = digits.images[:20]
+def test_the_same_image_gets_the_same_answer_alone_and_in_a_batch(service, audited):
+    images = audited[0].images[:20]
     body = {"batch": images.tolist(), "scale": "0-255"}
-    batch = service.client.post("/predict_pixels", json=body).json()["predictions"]
-    for image, answer in zip(images, batch, strict=True):
-        alone = service.answer(encode(image))
-        assert alone["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-5)
-        assert (alone["digit"], alone["reason"]) == (answer["digit"], answer["reason"])
+    batch = service.post("/predict_pixels", json=body).json()["predictions"]
+    for image, together in zip(images, batch, strict=True):
+        alone = answer(service, image)
+        assert alone["probabilities"] == pytest.approx(together["probabilities"], abs=1e-5)
+        assert (alone["digit"], alone["reason"]) == (together["digit"], together["reason"])
 
 
-@pytest.mark.parametrize("body", [b"", b"no image", encode(np.zeros((28, 28), np.uint8))[:40]])
-def test_what_cannot_be_read_is_the_clients_mistake(service: Service, body):
-    answer: httpx.Response = service.client.post("/predict", content=body, headers={"Content-Type": "image/png"})
-    assert 400 <= answer.status_code < 500
-    assert set(answer.json()) == {"error", "request_id"}
+@pytest.mark.parametrize("side", [28, 64, 300])
+@pytest.mark.parametrize("brightness", [0, 128, 255])
+def test_an_empty_sheet_is_called_blank(service, side, brightness):
+    told = answer(service, np.full((side, side), brightness, np.uint8))
+    assert (told["abstained"], told["reason"]) == (True, "blank")
+
+
+@pytest.mark.parametrize("body", [b"", b"no image", png(np.zeros((28, 28), np.uint8))[:40]])
+def test_what_cannot_be_read_is_the_clients_mistake(service, body):
+    told: httpx.Response = service.post("/predict", content=body, headers={"Content-Type": "image/png"})
+    assert 400 <= told.status_code < 500
+    assert set(told.json()) == {"error", "request_id"}

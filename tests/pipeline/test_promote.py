@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from pipeline import promote
-from pipeline.audits.paired import mcnemar
 from pipeline.promote import Model, decide
 from tests.pipeline.tracking import project as made_up
 
@@ -31,16 +30,6 @@ def model(
 
 def choose(candidates: list[Model], champion: Model | None = None) -> promote.Decision:
     return decide(candidates, champion, alpha=0.05, max_net_errors=5)
-
-
-@pytest.mark.parametrize(("b", "c", "p"), [(15, 5, 0.041), (20, 10, 0.099), (6, 0, 0.031), (8, 1, 0.039), (0, 0, 1.0)])
-def test_mcnemar_is_exact_and_counts_only_where_the_two_differ(b: int, c: int, p: float) -> None:
-    both, index = 7, np.arange(N)
-    candidate = index < both + b
-    champion = (index < both) | ((index >= both + b) & (index < both + b + c))
-    found = mcnemar(candidate, champion)
-    assert (found.candidate_only, found.champion_only) == (b, c)
-    assert found.p == pytest.approx(p, abs=5e-4)
 
 
 def test_the_most_accurate_on_validation_becomes_the_first_champion() -> None:

@@ -1,15 +1,14 @@
 """Audits of made-up networks on made-up handwriting, of which the truth is known."""
 
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.audits.gates import Gate
-from pipeline.audits.section import Subject
-from pipeline.params import Gates
-from serving.model.recogniser import Predictions, Recogniser
+from pipeline.audits.gates import GATES, Estimate, Verdict
+from pipeline.audits.results import Answered, Results
+from serving.model.recogniser import Predictions
 
 
 def handwriting(
@@ -38,48 +37,71 @@ def nameless(samples: pd.DataFrame) -> pd.DataFrame:
     return samples.assign(writer=pd.array([pd.NA] * len(samples), dtype="Int32"), population=None)
 
 
-def subject(
-    samples: pd.DataFrame,
+def predictions(
+    labels: np.ndarray,
     wrong: np.ndarray,
     confidence: np.ndarray | None = None,
     abstained: np.ndarray | None = None,
-    source: str = "mnist",
-    bootstrap: int = 500,
-    seed: int = 0,
-    **limits: float,
-) -> Subject:
-    """A network that misreads what is ``wrong``, bool [N], as the next digit, and is sure of all unless told."""
-    labels = samples["label"].to_numpy()
+    novelty: np.ndarray | None = None,
+) -> Predictions:
+    """Answers that take what is ``wrong``, bool [N], for the next digit, and are sure of all unless told."""
     count = len(labels)
     digit = np.where(wrong, (labels.astype(np.int64) + 1) % 10, labels)
     sureness = np.full(count, 0.999) if confidence is None else confidence
     probabilities = np.repeat((1 - sureness)[:, None] / 9, 10, axis=1)
     probabilities[np.arange(count), digit] = sureness
-    declined = np.zeros(count, bool) if abstained is None else abstained
-    return Subject(
-        name="made-up",
-        source=source,
-        recogniser=cast(Recogniser, SimpleNamespace()),
-        images=np.zeros((count, 28, 28), np.uint8),
-        labels=labels,
-        samples=samples,
-        predictions=Predictions(
-            digit=digit.astype(np.int64),
-            confidence=sureness.astype(np.float32),
-            probabilities=probabilities.astype(np.float32),
-            novelty=np.ones(count, np.float32),
-            prediction_set=probabilities >= 0.05,
-            abstained=declined,
-            reason=np.array(["uncertain" if one else None for one in declined], dtype=object),
-        ),
-        limits=Gates.model_validate(dict.fromkeys(Gates.model_fields, 0.5) | limits),
-        bootstrap=bootstrap,
-        seed=seed,
+    none = np.zeros(count, bool) if abstained is None else abstained
+    return Predictions(
+        digit=digit.astype(np.int64),
+        confidence=sureness.astype(np.float32),
+        probabilities=probabilities.astype(np.float32),
+        novelty=np.ones(count, np.float32) if novelty is None else novelty.astype(np.float32),
+        prediction_set=probabilities >= 0.05,
+        abstained=none,
+        reason=np.array(["uncertain" if one else None for one in none], dtype=object),
     )
 
 
-def measured(gate: Gate) -> tuple[float, float, float]:
-    """The value of a gate that was measured, and its interval."""
-    assert gate.value is not None
-    assert gate.interval is not None
-    return gate.value, *gate.interval
+def results(
+    samples: pd.DataFrame,
+    wrong: np.ndarray,
+    confidence: np.ndarray | None = None,
+    abstained: np.ndarray | None = None,
+    *,
+    images: np.ndarray | None = None,
+    source: str = "mnist",
+    sets: Mapping[str, Answered] | None = None,
+    bootstrap: int = 500,
+    seed: int = 0,
+) -> Results:
+    """What the judge knows of a network that gives `predictions` for the test images, and answered ``sets``."""
+    labels = samples["label"].to_numpy()
+    return Results(
+        images=np.zeros((len(labels), 28, 28), np.uint8) if images is None else images,
+        labels=labels,
+        samples=samples,
+        predictions=predictions(labels, wrong, confidence, abstained),
+        seed=seed,
+        network="made-up",
+        source=source,
+        version="0123456789ab",
+        sets=sets or {},
+        bootstrap=bootstrap,
+    )
+
+
+def thresholds(**named: float) -> dict[str, float]:
+    """Thresholds of all gates: 0.5 unless named."""
+    return dict.fromkeys(GATES, 0.5) | named
+
+
+def verdict(name: str, estimate: Estimate, threshold: float) -> Verdict:
+    """The verdict on one gate."""
+    return Verdict(GATES[name], estimate, threshold)
+
+
+def measured(estimate: Estimate) -> tuple[float, float, float]:
+    """What was measured for a gate, and its interval."""
+    assert estimate.value is not None
+    assert estimate.interval is not None
+    return estimate.value, *estimate.interval

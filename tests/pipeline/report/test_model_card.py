@@ -1,13 +1,16 @@
+"""The model card: what it says, and of whom."""
+
 from typing import Any
 
 import pytest
 
-from pipeline.audits.gates import Gate
+from pipeline.audits.gates import Verdict
 from pipeline.report import model_card
+from tests.pipeline.report.made_up import CLOSE, records, verdict
 
-ERROR = Gate("error", 0.0038, (0.0027, 0.0052), "at most", 0.004, "38 of 10,000 test images are misread.")
-RECALL = Gate("digit_recall", 0.985, (0.97, 0.99), "at least", 0.99, "The digit read worst is 5.")
-GAP = Gate("population_gap", None, None, "at most", 0.5, "This source does not say who wrote its digits.")
+ERROR = CLOSE
+RECALL = verdict("digit_recall", 0.985, (0.97, 0.99), 0.99)
+GAP = verdict("students_error", None, None, 0.5)
 CANDIDATE = {
     "network": "convnet",
     "run_key": "0f549579bf6cda71",
@@ -34,8 +37,8 @@ def promotion(source: str = "mnist", **changes: Any) -> dict[str, Any]:
     return found | {"candidates": candidates} | changes
 
 
-def card(*gates: Gate, **changes: Any) -> str:
-    return model_card.render(promotion(**changes), RUN, {"gates": [gate.record() for gate in gates]})
+def card(*gates: Verdict, **changes: Any) -> str:
+    return model_card.render(promotion(**changes), RUN, {"gates": records(*gates)})
 
 
 def test_it_says_what_it_is_for_and_what_not():
@@ -48,36 +51,37 @@ def test_it_says_what_it_is_for_and_what_not():
 
 def test_every_gate_stands_in_the_table_with_its_verdict():
     text = card(ERROR, RECALL, GAP)
-    assert "| Errors: test images misread | 0.38\u00a0% | 0.27 to 0.52\u00a0% | at most 0.40\u00a0% | close |" in text
+    assert (
+        "| Errors: test images misclassified | 0.38\u00a0% | 0.27 to 0.52\u00a0% | at most 0.40\u00a0% | close |"
+        in text
+    )
     assert "| 98.50\u00a0% | 97.00 to 99.00\u00a0% | at least 99.00\u00a0% | failed |" in text
-    assert "| – | – | at most 0.50\u00a0pp | not measurable |" in text
+    assert "| – | – | at most 50.00\u00a0% | not measurable |" in text
     assert "It meets 1 of the 2 requirements that this data can show; 1 it cannot." in text
 
 
 def test_it_repeats_what_the_recipe_does_to_strangers_where_that_was_tried():
-    findings = {
-        "recipe": ["240 are misread.", "99 % are answered.", "A gap.", "All gates.", "Labels.", "Thickness matters."]
-    }
-    told = model_card.render(promotion(), RUN, {"gates": [ERROR.record()], "findings": findings})
+    findings = {name: [f"What was found of {name}."] for name in (*model_card.OUT_OF_FOLD, "style")}
+    told = model_card.render(promotion(), RUN, {"gates": records(ERROR), "findings": {"out_of_fold": findings}})
     part = told.partition("### On hands that it never saw")[2].partition("\n#")[0]
-    assert "- 240 are misread.\n- 99 % are answered.\n- A gap.\n- All gates.\n- Labels.\n" in part
-    assert "Thickness" not in part
+    assert "".join(f"- What was found of {name}.\n" for name in model_card.OUT_OF_FOLD) in part
+    assert "of style" not in part
     assert "On hands that it never saw" not in card(ERROR)
 
 
 def test_limits_name_what_is_missed_and_what_is_not_known():
     limits = card(ERROR, RECALL, GAP).partition("## Limits")[2].partition("##")[0]
-    assert "**Not known: gap between the writers' populations.** This source does not say" in limits
+    assert "**Not known: errors on students' digits.** This source does not say" in limits
     assert (
-        "**Missed: the digit read worst.** 98.50\u00a0%, must be at least 99.00\u00a0%, missed by 0.50\u00a0%."
+        "**Missed: the digit recognised worst.** 98.50\u00a0%, must be at least 99.00\u00a0%, missed by 0.50\u00a0%."
         in limits
     )
-    assert "Errors" not in limits
+    assert "Errors:" not in limits
 
 
 def test_groups_are_told_where_they_can_be_told_apart():
     groups = card(ERROR, RECALL, GAP).partition("### By group")[2].partition("###")[0]
-    assert "The digit read worst is 5." in groups
+    assert "Fives are read worst." in groups
     assert "does not say who wrote" not in groups
     assert "38 of 10,000" not in groups
 

@@ -6,6 +6,7 @@ import pytest
 from pipeline.showcase import card
 from serving.model.recogniser import Recogniser
 from tests import toy_model
+from tests.pipeline.report.made_up import records, verdict
 
 
 @pytest.fixture
@@ -31,15 +32,14 @@ def test_no_more_are_shown_than_fit(recogniser):
     assert len(found["surest"]) == card.SHOWN
 
 
-def test_the_card_words_the_audits_gates(recogniser):
-    gate = {"name": "error", "value": 0.0072, "interval": [0.0056, 0.0091], "limit": "at most", "threshold": 0.018}
-    gate |= {"sentence": "72 of 10,000.", "anchor": "", "passed": True, "measurable": True}
+def test_the_card_has_the_audits_gates_in_words(recogniser):
+    gates = records(verdict("error", 0.0072, (0.0056, 0.0091), 0.018))
     run = {"network": "mlp", "inputs": {"params": {"networks.mlp.kind": "mlp", "train.seed": 0}}}
     images, labels = toy_model.image(3)[None], np.array([3], np.uint8)
-    made = card.make({"source": "mnist", "gates": [gate]}, run, recogniser, images, labels)
+    made = card.make({"source": "mnist", "gates": gates}, run, recogniser, images, labels)
     assert made["kind"] == "multilayer perceptron"
     assert "70,000" in made["data"]
     assert made["verdict"] == "It meets 1 of the 1 requirements that this data can show."
     [figure] = made["figures"]
-    assert (figure["value"], figure["asked"], figure["standing"]) == ("0.72\u00a0%", "at most 1.80\u00a0%", "passed")
+    assert (figure["found"], figure["asked"], figure["status"]) == ("0.72\u00a0%", "at most 1.80\u00a0%", "passed")
     assert made["mistakes"]["wrong"] == 0

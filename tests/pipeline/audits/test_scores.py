@@ -1,9 +1,9 @@
-"""The figures, against hand-made answers."""
+"""Scores of probabilities, against hand-made answers."""
 
 import numpy as np
 import pytest
 
-from pipeline.metrics import confusion, reliability, summarise
+from pipeline.audits.scores import confusion, reliability, summarise
 
 
 def probabilities(*rows: dict[int, float]) -> np.ndarray:
