@@ -130,7 +130,6 @@ FORMS: dict[str, Callable[[int], bytes]] = {
     "WebP RGBA": saved("WEBP", "RGBA", quality=10, method=0),
     "WebP lossless": saved("WEBP", "RGBA", lossless=True, quality=0, method=0),
     "WebP turned": saved("WEBP", "RGBA", quality=10, method=0, exif=TURNED),
-    "BMP RGBA": saved("BMP", "RGBA"),
     "BMP 1": saved("BMP", "1"),
     "BMP run lengths": run_length_bmp,
     "GIF": saved("GIF", "P"),
