@@ -88,7 +88,12 @@ OF_IMAGES = (
     (400, "empty_image", "The image is empty."),
     (400, "unreadable_image", "The image is damaged or incomplete."),
     (400, "malformed_form", "The form must hold one file, in the field image, and nothing else."),
-    (413, "image_too_large", "The image has more than 25,000,000 pixels."),
+    (
+        413,
+        "image_too_large",
+        "A WEBP image may have up to 5,000,000 pixels: make it smaller, or send a plain JPEG (not progressive) of up to"
+        " 25,000,000.",
+    ),
     (415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF."),
 )
 OF_PIXELS = (
@@ -161,11 +166,11 @@ PATHS: Json = {
     "/predict": {
         "post": {
             "summary": "One image of one digit.",
-            "description": "A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF of up to 25 megapixels, as the body"
-            " or as the form's file `image`. What it is, its own bytes say. What can only be read as a whole is refused"
-            " with 413 where that takes too much memory: a WebP of more than 4 megapixels; a PNG with colours that is"
-            " interlaced, animated or of 16 bits, of more than 8; a progressive JPEG of more than 20, or 10 where its"
-            " colours are as fine as its brightness; a TIFF with colours of more than 14, or in one strip 5.",
+            "description": "A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF, as the body or as the form's"
+            " file `image`. What it is, its own bytes say. A JPEG may have up to 25 megapixels, a PNG up to 16 (4096 x"
+            " 4096), a WebP up to 5, all else up to 6; a progressive JPEG up to 12.5 where its colours are as fine as"
+            " its brightness (4:4:4), 9.3 in CMYK. Large ones are decoded one at a time. What is larger is refused with"
+            " 413 before it is decoded.",
             "requestBody": IMAGE,
             "responses": {
                 "200": _response("The answer.", "Answer", {"digit": {"value": SEVEN}, "abstained": {"value": BLANK}}),
