@@ -118,7 +118,7 @@ def test_a_corruption_asks_and_judges_again_and_trains_nothing(project):
 
 
 def test_a_preset_runs_its_own_stages_and_the_choice_and_nothing_of_the_others(project):
-    edit(project, "params.yaml", r"candidates: \[", "candidates: [small, ")
+    edit(project, "params.yaml", r"(candidates:.*\n)", r"\1- small\n")
     edit(project, "params.yaml", r"gates:(.*)\n", r"gates:\1\n  small: {}\n")
     entry = "kind: mlp, hidden: [8], dropout: 0.0, epochs: 1, batch_size: 64, learning_rate: 0.01, weight_decay: 0.0"
     edit(project, "params.yaml", r"networks:\n", f"networks:\n  small: {{ {entry} }}\n")
@@ -127,7 +127,7 @@ def test_a_preset_runs_its_own_stages_and_the_choice_and_nothing_of_the_others(p
 
 
 def test_a_name_that_is_no_candidate_any_more_makes_the_choice_anew_and_nothing_else(project):
-    edit(project, "params.yaml", r"candidates: \[perceptron, ", "candidates: [")
+    edit(project, "params.yaml", r"- perceptron\n", "")
     assert stale(project) == {"promote"}
 
 
