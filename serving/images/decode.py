@@ -12,7 +12,8 @@ from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from serving.errors import ApiError
+from serving.contract import JPEG_PIXELS
+from serving.errors import EMPTY_IMAGE, IMAGE_TOO_LARGE, NOT_AN_IMAGE, UNREADABLE_IMAGE, ApiError
 from serving.images import memory
 from serving.images.normalise import normalise
 from serving.model.recogniser import BLANK_CONTRAST
@@ -21,7 +22,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 PNG = b"\x89PNG\r\n\x1a\n"
 MAGIC = (PNG, b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both takes less time to decode than to hand to a thread
-JPEG_PIXELS, OTHER_PIXELS = 25_000_000, 6_000_000
+OTHER_PIXELS = 6_000_000
 PIXELS = {"PNG": 4096 * 4096, "WEBP": 5_000_000}  # of a WebP each takes 16 bytes
 JPEG_COEFFICIENTS = 37_500_000  # of two bytes each, which the decoder of a JPEG in several scans keeps until its end
 WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
@@ -52,24 +53,24 @@ def read(data: bytes) -> NDArray[np.float32]:
     415 for bytes that are no such image.
     """
     if not data:
-        raise ApiError(400, "empty_image", "The image is empty.")
+        raise EMPTY_IMAGE()
     if not data.startswith(MAGIC):
-        raise ApiError(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
+        raise NOT_AN_IMAGE()
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels = _pixels(image)
         kind, limit = _limit(image, data)
         if pixels > limit:
-            raise _too_large(kind, limit)
+            raise IMAGE_TOO_LARGE(kind, limit)
         with memory.reserve(min(WORKING_BYTES * pixels, memory.BUDGET)):
             image = _loaded(image)  # which lets go of the large one
             return to_grey(image)
     except ApiError:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large("An image", OTHER_PIXELS) from error
+        raise IMAGE_TOO_LARGE("An image", OTHER_PIXELS) from error
     except Exception as error:  # Pillow raises nearly anything on damaged bytes: OSError, SyntaxError, KeyError, ...
-        raise ApiError(400, "unreadable_image", "The image is damaged or incomplete.") from error
+        raise UNREADABLE_IMAGE() from error
 
 
 def to_grey(image: Image.Image) -> NDArray[np.float32]:
@@ -113,11 +114,6 @@ def _limit(image: Image.Image, data: bytes) -> tuple[str, int]:
     across, down = (max(layer[axis] for layer in image.layer) for axis in (1, 2))
     limit = JPEG_COEFFICIENTS * across * down // sum(layer[1] * layer[2] for layer in image.layer)
     return "A progressive JPEG image with colours of this kind", min(limit, JPEG_PIXELS)
-
-
-def _too_large(kind: str, limit: int) -> ApiError:
-    message = f"{kind} may have up to {limit:,} pixels: make it smaller, or send a plain JPEG"
-    return ApiError(413, "image_too_large", f"{message} (not progressive) of up to {JPEG_PIXELS:,}.")
 
 
 def _in_one_scan(image: JpegImageFile, data: bytes) -> bool:

@@ -11,10 +11,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from serving.contract import CLASSES, SIDE
+
 Reason = Literal["blank", "not_a_digit", "multiple", "uncertain"]
 
-SIDE = 28
-CLASSES = 10
 BLANK_CONTRAST = 32.0  # an image whose brightest and darkest pixels lie closer together than this holds no ink
 INK = 0.3  # share of the strongest ink from which a pixel counts as ink, when strokes are told apart
 TALL = 0.6  # each of two digits beside each other is at least this tall, as a share of the height of all ink

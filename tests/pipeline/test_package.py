@@ -81,7 +81,7 @@ def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
 
 
 def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project):
-    quick = Path("serving/quick.py")
+    quick = Path("serving/schema.py")
     right = "        predictions.digit,"
     assert right in quick.read_text()
     quick.write_text(quick.read_text().replace(right, "        9 - predictions.digit,"))

@@ -35,7 +35,15 @@ def within_the_bar(server):
     assert memory.last - memory.idle < KEPT * 1e6
 
 
-LARGEST = ["PNG RGBA", "PNG interlaced, RGB", "JPEG progressive RGB", "WebP lossless", "GIF", "BMP run lengths", "TIFF F"]
+LARGEST = [
+    "PNG RGBA",
+    "PNG interlaced, RGB",
+    "JPEG progressive RGB",
+    "WebP lossless",
+    "GIF",
+    "BMP run lengths",
+    "TIFF F",
+]
 
 
 @pytest.mark.parametrize("form", LARGEST)

@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks import load
 from benchmarks.pictures import encode
 from serving.web.connection import HEADERS_DEADLINE_S
-from serving.web.guard import ANSWER_DEADLINE_S
+from serving.web.deadlines import ANSWER_DEADLINE_S
 from tests.service.flood import insist
 from tests.service.server import wait_until, watched_memory
 from tests.toy_model import image

@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.audits.ask import InProcess, answered
 from pipeline.audits.inputs.picture_set import PictureSet
 from pipeline.audits.results import Results, TestSet
-from pipeline.data.sources import packaged
+from pipeline.data.sources import mnist_sample
 from serving.model.recogniser import Predictions
 
 
@@ -34,7 +34,7 @@ class MeanPictures:
         )
 
 
-SAMPLE = packaged("mnist-sample")
+SAMPLE = mnist_sample()
 
 
 def sample(count: int = 50, named: bool = True, abstains: bool = False) -> tuple[TestSet, MeanPictures]:
