@@ -67,7 +67,8 @@ OTHER_FORM = Entry(400, "malformed_form", "The form must hold one file, in the f
 IMAGE_TOO_LARGE = Entry(
     413,
     "image_too_large",
-    f"{{}} may have up to {{:,}} pixels: make it smaller, or send a plain JPEG (not progressive) of up to {JPEG_PIXELS:,}.",
+    "{} may have up to {:,} pixels: make it smaller, or send a plain JPEG (not progressive) of up to "
+    f"{JPEG_PIXELS:,}.",
     ("A WEBP image", 5_000_000),
 )
 NOT_AN_IMAGE = Entry(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
