@@ -1,6 +1,8 @@
 """The section on what must not matter, with recognisers made up for the purpose."""
 
-from types import SimpleNamespace
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,124 +10,103 @@ import pandas as pd
 import pytest
 
 from pipeline.audits import invariance
-from pipeline.audits.inputs.strokes import STYLES, draw
-from pipeline.audits.section import Subject
-from serving.images import normalise
+from pipeline.audits.gates import GATES, Verdict
+from pipeline.audits.inputs.catalogue import direction_sets, lossless_sets, small_sets, stroke_sets
+from pipeline.audits.inputs.directions import DIRECTIONS
+from pipeline.audits.inputs.lossless import FILES, JSON
+from pipeline.audits.inputs.small import SMALL
+from pipeline.audits.results import Results, TestSet
+from pipeline.report.sections import write
+from serving.model.recogniser import Predictions
+from tests.pipeline.audits.asked import ask
+from tests.pipeline.audits.inputs.drawn_digits import drawn_digits
+from tests.pipeline.audits.made_up import thresholds
 
-
-@pytest.fixture(scope="module")
-def digits():
-    """24 drawn digits as MNIST holds them, uint8 [24, 28, 28], and their labels."""
-    rng = np.random.default_rng(0)
-    styles = [style for _ in range(2) for style in list(STYLES.values())[:12]]
-    images = np.stack([normalise(draw(style, rng).astype(np.float32)) for style in styles])
-    return images.round().astype(np.uint8), np.array([style.digit for style in styles])
+Answer = Callable[[np.ndarray], int]
+MAKERS = (lossless_sets, small_sets, direction_sets, stroke_sets)
 
 
 class Recogniser:
-    """Answers with what ``answer`` makes of an image, as surely as ``confidence`` says."""
+    """Answers with what ``answer`` makes of an image, and is as sure as ``confidence`` says."""
 
-    def __init__(self, answer: Any, confidence: Any = lambda image: 0.9) -> None:
+    def __init__(self, answer: Answer, confidence: Callable[[np.ndarray], float] = lambda image: 0.9) -> None:
         self.answer, self.confidence = answer, confidence
-        self.seen = 0
 
-    def predict(self, pixels: np.ndarray) -> SimpleNamespace:
-        self.seen += len(pixels)
-        return SimpleNamespace(
-            digit=np.array([self.answer(image) for image in pixels], dtype=np.int64),
-            confidence=np.array([self.confidence(image) for image in pixels], dtype=np.float32),
+    def predict(self, pixels: np.ndarray) -> Predictions:
+        digit = np.array([self.answer(image) for image in pixels], dtype=np.int64)
+        confidence = np.array([self.confidence(image) for image in pixels], dtype=np.float32)
+        return Predictions(
+            digit=digit,
+            confidence=confidence,
+            probabilities=np.eye(10, dtype=np.float32)[digit],
+            novelty=np.ones(len(pixels), np.float32),
+            prediction_set=np.eye(10, dtype=bool)[digit],
             abstained=np.zeros(len(pixels), np.bool_),
+            reason=np.full(len(pixels), None, dtype=object),
         )
 
 
-def subject_of(digits, answer, confidence=lambda image: 0.9):
-    images, labels = digits
-    recogniser: Any = Recogniser(answer, confidence)
-    limits: Any = SimpleNamespace(invariance_lossless=1.0, invariance=0.9)
-    before = recogniser.predict(images.astype(np.float32))
-    return Subject("toy", "toy", recogniser, images, labels, pd.DataFrame(), before, limits, bootstrap=200, seed=0)
+def asked(answer: Answer, makers: Any = MAKERS, **more: Any) -> Results:
+    images, labels = drawn_digits()
+    reader = Recogniser(answer, **more)
+    test = TestSet(images, labels, pd.DataFrame(), reader.predict(images.astype(np.float32)), seed=0)
+    return ask(test, reader, [one for make in makers for one in make(test)], bootstrap=200)
 
 
-def nearest(digits):
+def nearest() -> Answer:
     """A recogniser that knows the digits themselves."""
-    images, labels = digits
+    images, labels = drawn_digits()
     known = images.astype(np.float32)
     return lambda image: labels[np.square(known - image).sum(axis=(1, 2)).argmin()]
 
 
-@pytest.mark.parametrize("name", invariance.LOSSLESS)
-def test_what_loses_nothing_reaches_the_network_as_it_was(digits, name):
-    images, _ = digits
-    assert np.abs(invariance.LOSSLESS[name](images) - images).max() < 0.01
+def passed(found: dict[str, Any], gate: str, threshold: float) -> bool | None:
+    return Verdict(GATES[gate], found[gate], threshold).passed
 
 
-@pytest.mark.parametrize("name", invariance.SMALL)
-def test_small_changes_stay_small(digits, name):
-    images, _ = digits
-    assert np.abs(invariance.SMALL[name](images) - images).mean() < 25
-
-
-def test_a_shift_really_moves_the_picture_before_it_is_brought_back(digits, monkeypatch):
-    images, _ = digits
-    monkeypatch.setattr(invariance, "normalise_all", lambda pictures: pictures)
-    got = invariance.SMALL["moved a pixel down and left"](images)
-    assert (got[:, 1:, :-1] == images[:, :-1, 1:]).all()
-    turned = invariance.SMALL["turned by 5° to the left"](images)
-    assert 1 < np.abs(turned - images).mean() < 40
-
-
-def test_only_pictures_that_differ_are_read_again(digits):
-    subject = subject_of(digits, nearest(digits))
-    recogniser: Any = subject.recogniser
-    seen = recogniser.seen
-    trial = invariance.attempt(subject, np.arange(5), lambda images: images.astype(np.float32))
-    assert trial.same.all()
-    assert recogniser.seen == seen
-    trial = invariance.attempt(subject, np.arange(5), lambda images: 0.5 * images.astype(np.float32))
-    assert recogniser.seen == seen + 5
-
-
-def test_a_good_recogniser_passes_and_the_section_is_complete(digits):
-    section = invariance.measure(subject_of(digits, nearest(digits)))
-    lossless, small = section.gates
-    assert (lossless.name, lossless.value, lossless.passed) == ("invariance_lossless", 1.0, True)
-    assert (small.name, small.passed) == ("invariance", True)
-    assert small.anchor
-    assert len(section.tables["Changes that lose nothing"]) == len(invariance.LOSSLESS)
-    assert len(section.tables["Small changes"]) == len(invariance.SMALL)
-    ways = section.tables["Ways of writing, drawn as strokes"].set_index("way of writing")
+def test_a_good_recogniser_passes_and_the_section_is_complete():
+    results = asked(nearest())
+    found = invariance.measure(results)
+    assert found["invariance_lossless"].value == 1.0
+    assert passed(found, "invariance_lossless", 1.0)
+    assert passed(found, "invariance", 0.9)
+    assert set(found["lossless"]["change"]) == {*FILES, *JSON}
+    assert set(found["small"]["change"]) == set(SMALL)
+    ways = found["ways"].set_index("way_of_writing")
     assert (ways["drawn"] >= 20).all()
-    assert ways["read right"]["plain one"] >= 15
-    assert ways["read right"]["plain eight"] == 0  # no eight is among the digits that this one knows
-    assert any("plain eight (20 of 20)" in finding for finding in section.findings)
-    assert sum("never makes the recogniser surer" in finding for finding in section.findings) == 4
-    assert len(section.figures) >= 2
-
-
-def test_a_recogniser_that_looks_at_single_pixels_is_caught(digits):
-    section = invariance.measure(subject_of(digits, lambda image: int(image.sum()) % 10))
-    small = section.gates[1]
-    assert small.passed is False
-    worst = section.tables["Small changes"].iloc[0]
-    assert worst["change"] in small.sentence
-    assert worst["unchanged, %"] == pytest.approx(100 * (small.value or 0), abs=0.01)
-    assert any(worst["change"] in caption for caption in section.figures)
-
-
-def test_a_file_that_is_decoded_otherwise_is_caught(digits, monkeypatch):
-    decode = invariance.decode
-    monkeypatch.setattr(
-        invariance, "decode", lambda data: np.flip(decode(data)).copy() if data.startswith(b"GIF") else decode(data)
+    assert ways["right"]["plain one"] >= 15
+    assert ways["right"]["plain eight"] == 0  # no eight is among the digits that this one knows
+    section = write("invariance", results, found, thresholds())
+    assert "plain eight (20 of 20)" in section.findings["ways"][0]
+    assert len(section.findings["directions"]) == len(DIRECTIONS)
+    assert {"directions", "ways"} <= set(section.figures)
+    assert section.sentences["invariance_lossless"].startswith(
+        "None of 14 changes that lose nothing changes an answer. Under each 2 of 2 answers stay"
     )
-    gate = invariance.measure(subject_of(digits, lambda image: int(image[:14].sum() > image[14:].sum()))).gates[0]
-    assert gate.passed is False
-    assert "GIF" in gate.sentence
 
 
-def test_where_no_change_matters_none_is_named():
-    trials = {name: invariance.Trial(np.ones(9, bool), np.zeros(9), np.zeros((9, 28, 28))) for name in ("PNG", "GIF")}
-    sentence = invariance.gate("invariance_lossless", "lose nothing", trials, 1.0, "").sentence
-    assert sentence.startswith("None of 2 changes that lose nothing changes an answer. Under each 9 of 9 answers stay")
+def test_a_fickle_recogniser_fails_and_the_worst_change_is_named():
+    results = asked(lambda image: int(image.sum()) % 10, makers=(lossless_sets, small_sets))
+    found = invariance.measure(results)
+    assert passed(found, "invariance", 0.9) is False
+    worst = found["small"].iloc[0]
+    assert worst["unchanged_percent"] == pytest.approx(100 * found["invariance"].value)
+    section = write("invariance", results, found, thresholds())
+    assert worst["change"] in section.sentences["invariance"]
+    assert worst["change"] in section.figures["changed"][0]
+
+
+def test_a_file_that_is_decoded_otherwise_is_caught(monkeypatch):
+    from pipeline.audits import ask as asking
+
+    decode = asking.decode
+    monkeypatch.setattr(
+        asking, "decode", lambda data: np.flip(decode(data)).copy() if data.startswith(b"GIF") else decode(data)
+    )
+    results = asked(lambda image: int(image[:14].sum() > image[14:].sum()), makers=(lossless_sets, small_sets))
+    found = invariance.measure(results)
+    assert passed(found, "invariance_lossless", 1.0) is False
+    assert "GIF" in write("invariance", results, found, thresholds()).sentences["invariance_lossless"]
 
 
 def test_growing_surer_with_damage_is_said():
@@ -133,15 +114,35 @@ def test_growing_surer_with_damage_is_said():
     shares = rng.multinomial(300, np.full(300, 1 / 300), size=200) / 300
     steps = np.array([0.9, 0.8, 0.7, 0.75, 0.6])[:, None]
     curve = steps + rng.normal(0, 0.02, (5, 300))
-    finding = invariance.direction_finding("noise", curve, shares)
-    assert "made the recogniser surer, as it should not: from 50 to 75 by 5." in finding
-    falling = invariance.direction_finding("noise", np.sort(curve, axis=0)[::-1], shares)
-    assert "never makes the recogniser surer" in falling
+    falling = np.sort(curve, axis=0)[::-1]
+    found = invariance.rises({"noise": curve, "blur": falling}, shares)
+    assert found[["damage", "start", "end"]].values.tolist() == [["noise", 50, 75]]
+    assert found["rise_pp"].item() == pytest.approx(5, abs=0.5)
+    results = asked(nearest(), makers=(lossless_sets, small_sets))
+    measures = invariance.measure(results) | {
+        "directions": invariance.direction_table({"noise": curve, "blur": falling}, shares),
+        "rises": found,
+    }
+    noise, blur = write("invariance", results, measures, thresholds()).findings["directions"]
+    assert re.match(
+        r"More noise made the recogniser surer, as it should not: from 50 to 75 by [45]\.\d\d percentage", noise
+    )
+    assert "never makes the recogniser surer" in blur
 
 
-def test_the_same_damage_grows_around_the_same_place(digits):
-    subject = subject_of(digits, nearest(digits), confidence=lambda image: float((image > 0).mean()))
-    curve = invariance.confidences(subject, np.arange(24), invariance.DIRECTIONS["occlusion"])
-    again = invariance.confidences(subject, np.arange(24), invariance.DIRECTIONS["occlusion"])
-    assert curve.shape == (5, 24)
-    assert (curve == again).all()
+def test_confidence_is_followed_over_the_levels_of_each_damage():
+    results = asked(nearest(), makers=(direction_sets,), confidence=lambda image: float((image > 0).mean()))
+    curves = invariance.confidences(results)
+    assert set(curves) == set(DIRECTIONS)
+    assert curves["occlusion"].shape == (5, 2)
+    table = invariance.direction_table(curves, invariance.resampled_shares(results, curves))
+    assert (table["low"] <= table["mean_confidence"] + 1e-6).all()
+    assert (table["mean_confidence"] <= table["high"] + 1e-6).all()
+
+
+def test_where_nothing_was_asked_nothing_is_claimed():
+    results = replace(asked(nearest(), makers=()), sets={})
+    found = invariance.measure(results)
+    assert found["invariance"].value is None
+    assert found["directions"].empty
+    assert found["ways"].empty

@@ -1,6 +1,8 @@
 """The section on what is no digit, for recognisers of which the truth is known."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,75 +11,84 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from pipeline.audits import ood
-from pipeline.audits.section import Section, Subject
-from pipeline.params import Gates
+from pipeline.audits.gates import GATES, Verdict
+from pipeline.audits.inputs import catalogue
+from pipeline.audits.inputs.picture_set import PictureSet
+from pipeline.audits.results import Results, TestSet
+from pipeline.report.sections import write
 from serving.model.recogniser import Recogniser
 from tests import toy_model
+from tests.pipeline.audits.asked import ask
+from tests.pipeline.audits.made_up import thresholds
 
 LABELS = np.arange(300).astype(np.uint8) % 10
-LIMITS = Gates.model_validate(
-    dict.fromkeys(Gates.model_fields, 0.5) | {"ood_auroc": 0.97, "ood_confident": 0.01, "letters_confident": 0.05}
-)
+LIMITS = {"ood_auroc": 0.97, "ood_confident": 0.01, "letters_confident": 0.05}
 
 
-def subject(folder: Path, novelty_threshold: float, gain: float = 0.2, writers: bool = True) -> Subject:
-    """The toy under audit: sure of one band of ink; novel is what has more ink than ``novelty_threshold`` bands."""
-    path = toy_model.write(
-        folder / "model.onnx", toy_model.METADATA | {"novelty_threshold": str(novelty_threshold)}, gain
-    )
-    recogniser = Recogniser(path)
+def toy(folder: Path, novelty_threshold: float = 6.5, gain: float = 0.2, **metadata: str) -> Recogniser:
+    """Sure of one band of ink; novel is what has more ink than ``novelty_threshold`` bands."""
+    told = toy_model.METADATA | {"novelty_threshold": str(novelty_threshold)} | metadata
+    return Recogniser(toy_model.write(folder / "model.onnx", told, gain))
+
+
+def toy_test_set(recogniser: Recogniser, writers: bool = True) -> TestSet:
     images = np.stack([toy_model.image(int(label)) for label in LABELS])
-    hands = pd.array(np.arange(len(LABELS)) // 10 if writers else [pd.NA] * len(LABELS), dtype="Int32")
-    return Subject(
-        name="toy",
-        source="mnist",
-        recogniser=recogniser,
-        images=images,
-        labels=LABELS,
-        samples=pd.DataFrame({"writer": hands}),
-        predictions=recogniser.predict(images.astype(np.float32)),
-        limits=LIMITS,
+    who = pd.array(np.arange(len(LABELS)) // 10 if writers else [pd.NA] * len(LABELS), dtype="Int32")
+    told = recogniser.predict(images.astype(np.float32))
+    return TestSet(images, LABELS, pd.DataFrame({"writer": who}), told, seed=0)
+
+
+def asked(recogniser: Recogniser, *sets: PictureSet, writers: bool = True) -> Results:
+    test = toy_test_set(recogniser, writers)
+    return ask(
+        test,
+        recogniser,
+        sets or catalogue.non_digit_sets(test),
         bootstrap=500,
-        seed=0,
+        novelty_threshold=recogniser.novelty_threshold,
+        least_confidence=max(recogniser.confidence_threshold, recogniser.conformal_threshold),
     )
 
 
-@pytest.fixture(autouse=True)
-def small_sets(monkeypatch):
-    monkeypatch.setattr(ood, "COUNT", 40)
-    monkeypatch.setattr(ood, "FOOLING", 12)
-
-
-def gates(section: Section) -> dict[str, bool | None]:
-    return {gate.name: gate.passed for gate in section.gates}
+def passed(found: dict[str, Any]) -> dict[str, bool | None]:
+    return {gate: Verdict(GATES[gate], found[gate], threshold).passed for gate, threshold in LIMITS.items()}
 
 
 def test_a_recogniser_that_takes_everything_for_a_digit_is_refused(tmp_path):
-    section = ood.measure(subject(tmp_path, novelty_threshold=1e6, gain=50))
-    assert gates(section) == {"ood_auroc": False, "ood_confident": False, "letters_confident": False}
-    assert all(gate.value is not None and gate.value > 0.8 for gate in section.gates[1:])
-    assert sum("Taken for digits" in finding for finding in section.findings) == 1
-    assert [gate.anchor for gate in section.gates if gate.name == "letters_confident"] == [""]
+    results = asked(toy(tmp_path, novelty_threshold=1e6, gain=50))
+    found = ood.measure(results)
+    assert passed(found) == dict.fromkeys(LIMITS, False)
+    assert found["ood_confident"].value > 0.8
+    assert found["letters_confident"].value > 0.8
+    section = write("ood", results, found, thresholds())
+    assert section.findings["taken"][0].startswith("Taken for digits with a confidence above 0.99: of uniform noise, ")
+    assert " as " in section.findings["taken"][0]
+    assert f"“{found['hardest']}”" in section.sentences["ood_auroc"]
+    assert section.sentences["ood_confident"].endswith("No other set but the letters has more.")
+    assert "letters has more" not in section.sentences["letters_confident"]
 
 
-def test_one_that_doubts_the_sets_more_than_the_digits_passes(tmp_path, monkeypatch):
+def test_one_that_doubts_the_sets_more_than_the_digits_passes(tmp_path):
     squares = np.zeros((40, 28, 28), np.uint8)
     squares[:, 4:24, 4:24] = 255
-    monkeypatch.setattr(ood.not_digits, "sets", lambda *_: {"squares": squares, "letters": squares})
-    section = ood.measure(subject(tmp_path, novelty_threshold=1.05, gain=50))
-    assert gates(section) == {"ood_auroc": True, "ood_confident": True, "letters_confident": True}
-    assert list(section.tables[ood.SETS]["declined, %"]) == [100.0] * 2
+    sets = [PictureSet(f"non_digit/{name}", np.arange(40), lambda: squares) for name in ("squares", "letters")]
+    results = asked(toy(tmp_path, novelty_threshold=1.05, gain=50), *sets)
+    found = ood.measure(results)
+    assert passed(found) == dict.fromkeys(LIMITS, True)
+    assert list(found["sets"]["declined_percent"]) == [100.0] * 2
+    assert "taken" not in write("ood", results, found, thresholds()).findings
 
 
 def test_the_doubt_exceeds_one_where_the_recogniser_abstains(tmp_path):
-    given = subject(tmp_path, novelty_threshold=3.2)
+    recogniser = toy(tmp_path, novelty_threshold=3.2)
+    results = asked(recogniser)
     rng = np.random.default_rng(0)
     ink = rng.uniform(0, 1, (300, 10)) * rng.uniform(10, 255, (300, 1))
     ink[::3, 4] = 255
     ink[:20] = 90
-    answers = given.recogniser.predict(ink[:, toy_model.BAND].reshape(-1, 28, 28).astype(np.float32))
+    answers = recogniser.predict(ink[:, toy_model.BAND].reshape(-1, 28, 28).astype(np.float32))
     assert set(answers.reason) == {None, "uncertain", "not_a_digit", "blank"}
-    np.testing.assert_array_equal(ood.doubt(answers, given.recogniser) > 1, answers.abstained)
+    np.testing.assert_array_equal(ood.doubt(answers, results) > 1, answers.abstained)
 
 
 def test_placements_average_to_the_auroc():
@@ -89,14 +100,14 @@ def test_placements_average_to_the_auroc():
 
 @pytest.mark.parametrize("writers", [True, False])
 def test_the_interval_holds_the_estimate_and_is_as_wide_as_the_sets_are_small(tmp_path, writers):
-    given = subject(tmp_path, 3, writers=writers)
+    results = asked(toy(tmp_path, 3), writers=writers)
     rng = np.random.default_rng(0)
     digits = rng.normal(0, 1, len(LABELS))
 
     def width(count: int) -> float:
         strange = rng.normal(1, 1, count)
         auroc = float(ood.placements(strange, digits).mean())
-        low, high = ood.auroc_interval(given, ood.Trial(np.empty(count), given.predictions, strange, auroc), digits)
+        low, high = ood.auroc(results, ood.Trial(results.predictions, strange, auroc), digits).interval
         assert low < auroc < high
         return high - low
 
@@ -104,21 +115,44 @@ def test_the_interval_holds_the_estimate_and_is_as_wide_as_the_sets_are_small(tm
 
 
 def test_fooling_images_are_shown_where_the_network_is_at_hand(tmp_path):
-    given = subject(tmp_path, 6.5)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    without, having = ood.measure(given), ood.measure(given, network)
-    name = ood.SETS
-    assert set(having.tables[name]["set"]) - set(without.tables[name]["set"]) == {"fooling images"}
-    assert any("No fooling images" in finding for finding in without.findings)
-    assert len(having.figures) == 2
+    recogniser = toy(tmp_path)
+    test = toy_test_set(recogniser)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).requires_grad_(False)
+    sets = list(catalogue.non_digit_sets(test))
+    without, having = asked(recogniser, *sets), asked(recogniser, *sets, catalogue.fooling_set(test, lambda: network))
+    of_set = [set(ood.measure(one)["sets"]["set"]) for one in (having, without)]
+    assert of_set[0] - of_set[1] == {"fooling images"}
+    section = write("ood", without, ood.measure(without), thresholds())
+    assert "No fooling images" in section.findings["fooling"][0]
+    assert set(section.figures) == {"doubts", "examples"}
+    assert "fooling" not in write("ood", having, ood.measure(having), thresholds()).findings
+
+
+def test_a_service_that_does_not_tell_novelty_leaves_the_auroc_unmeasured(tmp_path):
+    whole = asked(toy(tmp_path))
+    sets = {name: replace(one, predictions=silent(one.predictions)) for name, one in whole.sets.items()}
+    over_http = replace(
+        whole, predictions=silent(whole.predictions), sets=sets, novelty_threshold=None, least_confidence=None
+    )
+    found, known = ood.measure(over_http), ood.measure(whole)
+    assert found["ood_auroc"].value is None
+    assert found["ood_confident"] == known["ood_confident"]
+    assert found["letters_confident"] == known["letters_confident"]
+    assert found["sets"]["AUROC"].isna().all()
+    section = write("ood", over_http, found, thresholds())
+    assert section.sentences["ood_auroc"].startswith("Not measurable")
+    assert set(section.figures) == {"examples"}
+
+
+def silent(told):
+    return replace(told, novelty=np.full(len(told), np.nan, np.float32))
 
 
 def test_a_recogniser_that_answers_only_what_is_certain_doubts_the_rest(tmp_path):
-    """Where validation was all certainty, any less is declined."""
-    path = toy_model.write(tmp_path / "model.onnx", toy_model.METADATA | {"confidence_threshold": "1.0"}, gain=50)
-    recogniser = Recogniser(path)
+    """Where validation was all certainty, any less is abstained from."""
+    recogniser = toy(tmp_path, gain=50, confidence_threshold="1.0")
     certain, torn = toy_model.image(3), np.maximum(toy_model.image(3), toy_model.image(4, 254))
     answers = recogniser.predict(np.stack([certain, torn]).astype(np.float32))
     assert answers.abstained.tolist() == [False, True]
-    low, high = ood.doubt(answers, recogniser)
+    low, high = ood.doubt(answers, asked(recogniser))
     assert low <= 1 < high
