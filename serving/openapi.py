@@ -167,10 +167,10 @@ PATHS: Json = {
         "post": {
             "summary": "One image of one digit.",
             "description": "A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF, as the body or as the form's"
-            " file `image`. What it is, its own bytes say. A JPEG may have up to 25 megapixels, a PNG up to 16, all else"
-            " up to 6, and what takes more memory up to fewer: a WebP 4; a progressive JPEG with colours 20, or 10 where"
-            " they are as fine as its brightness (4:4:4), 7.5 in CMYK. Large ones are decoded one at a time. What is"
-            " larger is refused with 413 before it is decoded.",
+            " file `image`. What it is, its own bytes say. A JPEG may have up to 25 megapixels, a PNG up to 16, all"
+            " else up to 6, and what takes more memory up to fewer: a WebP 4; a progressive JPEG with colours 20, or 10"
+            " where they are as fine as its brightness (4:4:4), 7.5 in CMYK. Large ones are decoded one at a time."
+            " What is larger is refused with 413 before it is decoded.",
             "requestBody": IMAGE,
             "responses": {
                 "200": _response("The answer.", "Answer", {"digit": {"value": SEVEN}, "abstained": {"value": BLANK}}),

@@ -27,7 +27,7 @@ PIXELS = {"PNG": 16_000_000, "WEBP": 4_000_000}  # of a WebP each takes 16 bytes
 JPEG_COEFFICIENTS = 30_000_000  # of two bytes each, which the decoder of a JPEG in several scans keeps until its end
 WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
 WORKING_BYTES = 28  # of each pixel of an image that is not larger, whatever its format
-STRIP_PIXELS = 60_000  # of a larger one so many are converted at a time
+TILE_SIDE = 256  # a larger one is converted in tiles of about so many pixels a side
 SOLID = 128  # alpha from which a pixel shows its own colour
 
 PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of a PNG's texts, once unpacked: Pillow would keep 64 million
@@ -151,32 +151,32 @@ def _shrink(image: Image.Image) -> int:
 def _smaller(image: Image.Image) -> Image.Image:
     """Any of Pillow's modes as L, RGB or RGBA, made smaller where it is larger than WORKING_SIDE.
 
-    It is converted strip by strip: a copy of the whole would take as much again, and `reduce` makes one of RGBA.
+    It is converted tile by tile: a copy of the whole would take as much again, and `reduce` makes one of RGBA.
     """
-    if image.mode == "F" and max(np.nan_to_num(np.asarray(strip)).max() for strip in _strips(image)) <= 1:
+    if image.mode == "F" and max(np.nan_to_num(np.asarray(tile)).max() for _, tile in _tiles(image)) <= 1:
         image = image.point(lambda value: value * 255)
     shrink = _shrink(image)
     if shrink == 1:
         return _simple(image)
     reduced: Image.Image | None = None
-    top = 0
-    for strip in _strips(image):
-        small = _simple(strip).reduce(shrink)
+    for (left, top), tile in _tiles(image):
+        small = _simple(tile).reduce(shrink)
         if reduced is None:
-            reduced = Image.new(small.mode, (small.width, math.ceil(image.height / shrink)))
-        reduced.paste(small, (0, top))
-        top += small.height
+            reduced = Image.new(small.mode, (math.ceil(image.width / shrink), math.ceil(image.height / shrink)))
+        reduced.paste(small, (left // shrink, top // shrink))
     assert reduced
     reduced.info = image.info
     return reduced
 
 
-def _strips(image: Image.Image) -> Iterator[Image.Image]:
-    """An image from its top to its bottom, so many rows at a time as are made smaller together, or all of them."""
+def _tiles(image: Image.Image) -> Iterator[tuple[tuple[int, int], Image.Image]]:
+    """The parts of an image, each with its left and its top, which are multiples of what it is made smaller by."""
     shrink = _shrink(image)
-    rows = shrink * (STRIP_PIXELS // (image.width * shrink)) or image.height
-    for top in range(0, image.height, rows):
-        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+    side = shrink * max(TILE_SIDE // shrink, 1)
+    for top in range(0, image.height, side):
+        for left in range(0, image.width, side):
+            box = (left, top, min(left + side, image.width), min(top + side, image.height))
+            yield (left, top), image.crop(box)
 
 
 def _simple(image: Image.Image) -> Image.Image:

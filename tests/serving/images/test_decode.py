@@ -93,8 +93,8 @@ def whole(data, shrink):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "keyed"])
-@pytest.mark.parametrize("size", [(1500, 2100), (3001, 1303), (300, 4999)])
-def test_converting_in_strips_changes_no_bit(mode, size):
+@pytest.mark.parametrize("size", [(1500, 2100), (3001, 1303), (300, 4999), (70_001, 30)])
+def test_converting_in_tiles_changes_no_bit(mode, size):
     noise = np.random.default_rng(0).integers(0, 256, (size[1] // 9, size[0] // 9, 4), np.uint8)
     picture = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
     options = {"transparency": (1, 2, 3)} if mode == "keyed" else {}
@@ -131,11 +131,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.parametrize(
-    ("kind", "mode", "side"),
-    [("PNG", "RGB", 4000), ("PNG", "RGBA", 4000), ("PNG", "P", 4000), ("JPEG", "RGB", 5000), ("GIF", "P", 2449)],
+    ("kind", "mode", "largest"),
+    [
+        ("PNG", "RGB", (4000, 4000)),
+        ("PNG", "RGBA", (4000, 4000)),
+        ("PNG", "RGBA", (16_000, 1000)),
+        ("PNG", "RGBA", (4_000_000, 4)),
+        ("PNG", "P", (4000, 4000)),
+        ("JPEG", "RGB", (5000, 5000)),
+        ("GIF", "P", (2449, 2449)),
+    ],
 )
-def test_a_large_picture_with_colours_takes_little_memory(kind, mode, side, tmp_path, scene):
-    for name, size in (("small", scene.size), ("large", (side, side))):
+def test_a_large_picture_with_colours_takes_little_memory(kind, mode, largest, tmp_path, scene):
+    for name, size in (("small", scene.size), ("large", largest)):
         picture = scene.convert("RGB").resize(size).convert(mode)
         (tmp_path / name).write_bytes(png(picture, format=kind))
     command = [sys.executable, "-c", PEAK, str(tmp_path / "small"), str(tmp_path / "large")]
