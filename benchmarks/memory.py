@@ -26,10 +26,11 @@ from serving.images import PNG, memory
 
 PIXELS = {
     "JPEG": 25_000_000,
-    "JPEG progressive RGB 4:4:4": 12_500_000,
-    "JPEG progressive CMYK": 9_375_000,
-    "PNG": 4096 * 4096,
-    "WebP": 5_000_000,
+    "JPEG progressive RGB": 20_000_000,
+    "JPEG progressive RGB 4:4:4": 10_000_000,
+    "JPEG progressive CMYK": 7_500_000,
+    "PNG": 16_000_000,
+    "WebP": 4_000_000,
 }  # what the service promises to read; of all else 6 megapixels
 BAR = 100  # megabytes beyond what the process has when nothing is being read
 AT_ONCE = 3  # two are decoded and one explained

@@ -94,9 +94,9 @@ async def predict(request: Request) -> Response:
     """One image of one digit.
 
     A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF, as the body or as the form's file `image`. What it is, its
-    own bytes say. A JPEG may have up to 25 megapixels, a PNG up to 16 (4096 x 4096), a WebP up to 5, all else up to 6;
-    a progressive JPEG up to 12.5 where its colours are as fine as its brightness (4:4:4), 9.3 in CMYK. Large ones are
-    decoded one at a time. What is larger is refused with 413 before it is decoded.
+    own bytes say. A JPEG may have up to 25 megapixels, a PNG up to 16, all else up to 6, and what takes more memory up
+    to fewer: a WebP 4; a progressive JPEG with colours 20, or 10 where they are as fine as its brightness (4:4:4), 7.5
+    in CMYK. Large ones are decoded one at a time. What is larger is refused with 413 before it is decoded.
     """
     data = await _image_bytes(request)
     if images.is_small(data):

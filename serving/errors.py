@@ -69,7 +69,7 @@ IMAGE_TOO_LARGE = Entry(
     "image_too_large",
     "{} may have up to {:,} pixels: make it smaller, or send a plain JPEG (not progressive) of up to "
     f"{JPEG_PIXELS:,}.",
-    ("A WEBP image", 5_000_000),
+    ("A WEBP image", 4_000_000),
 )
 NOT_AN_IMAGE = Entry(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
 IMAGE_EXPECTED = Entry(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")

@@ -5,6 +5,7 @@ How large an image may be depends on its format, since that decides what decodin
 
 import io
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 MAGIC = (PNG, b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both takes less time to decode than to hand to a thread
 OTHER_PIXELS = 6_000_000
-PIXELS = {"PNG": 4096 * 4096, "WEBP": 5_000_000}  # of a WebP each takes 16 bytes
-JPEG_COEFFICIENTS = 37_500_000  # of two bytes each, which the decoder of a JPEG in several scans keeps until its end
+PIXELS = {"PNG": 16_000_000, "WEBP": 4_000_000}  # of a WebP each takes 16 bytes
+JPEG_COEFFICIENTS = 30_000_000  # of two bytes each, which the decoder of a JPEG in several scans keeps until its end
 WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
 WORKING_BYTES = 28  # of each pixel of an image that is not larger, whatever its format
-STRIP_PIXELS = 250_000  # of a larger one so many are converted at a time
+TILE_SIDE = 256  # a larger one is converted in tiles of about so many pixels a side
 SOLID = 128  # alpha from which a pixel shows its own colour
 
 PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of a PNG's texts, once unpacked: Pillow would keep 64 million
@@ -146,40 +147,44 @@ def _shrink(image: Image.Image) -> int:
 def _smaller(image: Image.Image) -> Image.Image:
     """Any of Pillow's modes as L, RGB or RGBA, made smaller where it is larger than WORKING_SIDE.
 
-    It is converted strip by strip: a copy of the whole would take as much again, and `reduce` makes one of RGBA.
+    It is converted tile by tile: a copy of the whole would take as much again, and `reduce` makes one of RGBA.
     """
-    if image.mode == "F":
-        image = _to_8_bits(image)
+    if image.mode == "F" and max(np.nan_to_num(np.asarray(tile)).max() for _, tile in _tiles(image)) <= 1:
+        image = image.point(lambda value: value * 255)
     shrink = _shrink(image)
     if shrink == 1:
         return _simple(image)
-    rows = shrink * (STRIP_PIXELS // (image.width * shrink)) or image.height
     reduced: Image.Image | None = None
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        small = _simple(strip).reduce(shrink)
+    for (left, top), tile in _tiles(image):
+        small = _simple(tile).reduce(shrink)
         if reduced is None:
-            reduced = Image.new(small.mode, (small.width, math.ceil(image.height / shrink)))
-        reduced.paste(small, (0, top // shrink))
+            reduced = Image.new(small.mode, (math.ceil(image.width / shrink), math.ceil(image.height / shrink)))
+        reduced.paste(small, (left // shrink, top // shrink))
     assert reduced
     reduced.info = image.info
     return reduced
 
 
+def _tiles(image: Image.Image) -> Iterator[tuple[tuple[int, int], Image.Image]]:
+    """The parts of an image, each with its left and its top, which are multiples of what it is made smaller by."""
+    shrink = _shrink(image)
+    side = shrink * max(TILE_SIDE // shrink, 1)
+    for top in range(0, image.height, side):
+        for left in range(0, image.width, side):
+            box = (left, top, min(left + side, image.width), min(top + side, image.height))
+            yield (left, top), image.crop(box)
+
+
 def _simple(image: Image.Image) -> Image.Image:
-    """Any mode but F as L, RGB, or RGBA where something may be transparent."""
-    if image.mode.startswith("I"):
+    """Any mode as L, RGB, or RGBA where something may be transparent."""
+    if image.mode.startswith(("I", "F")):
         image = _to_8_bits(image)
     mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == mode else image.convert(mode)  # converting to the same mode would copy it
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """An image of deeper pixels in 8 bits: whole numbers count to 65535, fractions to 1 or to 255."""
-    if image.mode == "F":
-        values = np.nan_to_num(np.array(image), copy=False)
-        if values.max() <= 1:
-            values *= 255
-    else:
-        values = np.asarray(image) >> 8
-    return Image.fromarray(np.clip(values, 0, 255, out=values).astype(np.uint8))
+    """An image of deeper pixels in 8 bits: whole numbers count to 65535, fractions to 255."""
+    values = np.asarray(image)
+    values = np.nan_to_num(values) if image.mode == "F" else values >> 8
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))

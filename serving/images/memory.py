@@ -9,7 +9,7 @@ BUDGET = 90_000_000  # bytes: a large image takes them all, so that large ones a
 LITTLE = 1_000_000  # what takes no more never waits: it may be read where nothing may wait
 LARGE = 4_000_000  # blocks of more than a batch's pixels go back to the system as soon as they are freed
 
-GLIBC_TRIM_THRESHOLD, GLIBC_MMAP_THRESHOLD = -1, -3  # as mallopt numbers them
+GLIBC_TRIM_THRESHOLD, GLIBC_MMAP_THRESHOLD, GLIBC_ARENA_MAX = -1, -3, -8  # as mallopt numbers them
 
 _free = BUDGET
 _changed = threading.Condition()
@@ -38,3 +38,4 @@ def give_back() -> None:
     if hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(GLIBC_MMAP_THRESHOLD, LARGE)
         libc.mallopt(GLIBC_TRIM_THRESHOLD, LARGE)
+        libc.mallopt(GLIBC_ARENA_MAX, 1)  # or each thread would keep what it freed

@@ -35,15 +35,7 @@ def within_the_bar(server):
     assert memory.last - memory.idle < KEPT * 1e6
 
 
-LARGEST = [
-    "PNG RGBA",
-    "PNG interlaced, RGB",
-    "JPEG progressive RGB",
-    "WebP lossless",
-    "GIF",
-    "BMP run lengths",
-    "TIFF F",
-]
+LARGEST = ["PNG RGBA", "PNG interlaced, RGB", "JPEG progressive RGB", "WebP lossless", "GIF", "BMP 1", "TIFF F"]
 
 
 @pytest.mark.parametrize("form", LARGEST)
@@ -72,7 +64,7 @@ def test_what_would_take_too_much_is_refused_before_it_is_decoded(server, form):
 @pytest.mark.parametrize("form", [False, True])
 def test_large_pictures_without_pause(server, form):
     noise = np.random.default_rng(0).integers(0, 256, (1700, 1700, 3), np.uint8)
-    data = encode(np.pad(noise, ((0, 2396), (0, 2396), (0, 0))))
+    data = encode(np.pad(noise, ((0, 2300), (0, 2300), (0, 0))))
     assert 8e6 < len(data) < 10e6
     kind = "image/png"
     if form:

@@ -59,7 +59,7 @@ def photo(kind, size, mode="RGB", **options):
         ("JPEG", (4032, 3024), {"progressive": True}),
         ("JPEG", (4032, 3024), {"subsampling": 0}),
         ("JPEG", (6000, 4000), {"quality": 30}),
-        ("JPEG", (6000, 4000), {"quality": 30, "progressive": True}),
+        ("JPEG", (5000, 4000), {"quality": 30, "progressive": True}),
         ("PNG", (4032, 3024), {}),
         ("WEBP", (2048, 1536), {"quality": 50, "method": 0}),
         ("WEBP", (2000, 2000), {"quality": 50, "method": 0}),
