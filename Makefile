@@ -11,7 +11,7 @@ export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast serve audit faults ui bench fast accuracy fidelity memory soak overload vulnerabilities lint \
-    refill lock clean
+    hooks refill lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ run: $(STAMP) ## run the pipeline on DATA: mnist-sample (default), mnist or uci-
 	@python -m pipeline $(DATA)
 
 test: $(STAMP) ## pass all tests
-	python -m pytest
+	python -m pytest $(if $(filter true,$(CI)),--cov)
 
 test-fast: $(STAMP) ## pass the tests that take seconds
 	python -m pytest -m "not slow"
@@ -81,6 +81,9 @@ lint: $(STAMP) ## check format, style and types
 	ruff format --check .
 	ruff check .
 	mypy
+
+hooks: ## let git call `make lint` before each commit
+	git config core.hooksPath .ci/hooks
 
 refill: $(STAMP) ## fill a lost MLflow store again from the pipeline's outputs
 	@python -m pipeline.tracking.refill

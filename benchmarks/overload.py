@@ -28,7 +28,7 @@ from benchmarks.pictures import encode, resized
 from benchmarks.serving import CONCURRENCY, OCTETS, bento_service, require_two_processors, served
 from pipeline import serve
 from pipeline.audits.inputs.strokes import STYLES, draw
-from serving.web.guard import ANSWER_DEADLINE_S
+from serving.web.deadlines import ANSWER_DEADLINE_S
 
 TIMES = (1, 3)  # the capacity
 WARM_UP_S = 2.0

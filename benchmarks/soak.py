@@ -31,8 +31,7 @@ from benchmarks.pictures import encode, resized
 from benchmarks.serving import JSON, OCTETS, bento_service, megabytes, require_two_processors, served
 from pipeline import serve
 from pipeline.audits.inputs.strokes import STYLES, draw
-from serving.web.bodies import MAX_BODY_BYTES
-from serving.web.connection import MAX_HEADER_BYTES
+from serving.contract import MAX_BODY_BYTES, MAX_HEADER_BYTES
 
 CLIENTS = 8
 SAMPLES = 100  # of the memory, evenly over the requests

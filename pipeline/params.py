@@ -127,7 +127,9 @@ class Params(Strict):
             if name not in getattr(self, section)
         ]
         everywhere = self.gates.get(DEFAULT, {}).get(ALL, {})
-        lacking += [f"the gate {name} has no threshold in gates.{DEFAULT}.{ALL}" for name in GATES if name not in everywhere]
+        lacking += [
+            f"the gate {name} has no threshold in gates.{DEFAULT}.{ALL}" for name in GATES if name not in everywhere
+        ]
         if lacking:
             raise ValueError("; ".join(lacking))
         return self

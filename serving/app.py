@@ -1,4 +1,4 @@
-"""The HTTP routes: POST /predict, /predict_pixels and /explain, GET /model, /readyz, /docs.json and the page at /."""
+"""The HTTP routes: what is asked of the service and how it is answered."""
 
 import asyncio
 import gc
@@ -7,24 +7,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.datastructures import State, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse, Response
 
-from serving import assets, images, openapi, quick, schema, startup
-from serving.errors import ApiError
-from serving.model import micro_batching as together
-from serving.model.activations import Inside
-from serving.model.explain import explain
-from serving.model.micro_batching import Pixels, Together
-from serving.model.recogniser import SIDE, Predictions
-from serving.web import log
+from serving import errors, images, openapi, schema, startup
+from serving.contract import MAX_BATCH, SIDE
+from serving.model.activations import Activations
+from serving.model.explain import Explanation, explain
+from serving.model.micro_batching import MICRO_BATCH, MicroBatcher, Pixels
+from serving.model.recogniser import Predictions
+from serving.openapi import IMAGE, PIXELS, TEXT, ApiRoute, OpenApi
+from serving.schema import Answer, Answers, ModelInfo
+from serving.web import assets, log
 from serving.web.drain import Drain
-from serving.web.limits import Line
+from serving.web.limits import BoundedPool
 from serving.web.metrics import Metrics
 
 DECODERS = 2  # images decoded at the same time, which bounds their memory
@@ -42,7 +43,7 @@ def create_app(model: Path) -> Starlette:
         recogniser.predict(BLANK)
         app.state.recogniser = recogniser
         app.state.metrics.model(recogniser)
-        app.state.inside = Inside(model.with_name("inside.onnx"), recogniser.sha256)
+        app.state.activations = Activations(model.with_name("inside.onnx"), recogniser.sha256)
         app.state.assets = assets.load(model.parent)
         gc.collect()
         gc.freeze()
@@ -52,24 +53,12 @@ def create_app(model: Path) -> Starlette:
         app.state.metrics.publish()
         log.flush()
 
-    app = Starlette(
-        routes=[
-            *assets.routes,
-            Route("/readyz", ready, methods=["GET"]),
-            Route("/docs.json", docs, methods=["GET"]),
-            Route("/model", model_info, methods=["GET"]),
-            Route("/predict", predict, methods=["POST"]),
-            Route("/predict_pixels", predict_pixels, methods=["POST"]),
-            Route("/explain", explained, methods=["POST"]),
-        ],
-        exception_handlers={ApiError: _note_error},
-        lifespan=lifespan,
-    )
+    app = Starlette(routes=ROUTES, lifespan=lifespan)
     app.state.drain = Drain()
     app.state.metrics = Metrics()
-    app.state.decoders = Line(DECODERS)
-    app.state.together = Together(lambda pixels: _told(app.state, app.state.recogniser.predict(pixels)))
-    app.state.explainers = Line(EXPLAINERS)
+    app.state.decoders = BoundedPool(DECODERS)
+    app.state.batcher = MicroBatcher(lambda pixels: _predict(app.state, pixels))
+    app.state.explainers = BoundedPool(EXPLAINERS)
     return app
 
 
@@ -81,83 +70,84 @@ async def _publish(metrics: Metrics) -> None:
         log.flush()
 
 
-async def _note_error(request: Request, error: Exception) -> Response:
-    """Leave the error for the guard, which writes all error bodies."""
-    assert isinstance(error, ApiError)
-    request.state.error = error
-    return Response(status_code=error.status)
-
-
 async def ready(request: Request) -> Response:
-    """GET /readyz: whether the service can answer now."""
+    """Whether the service can answer now."""
     state = request.app.state
-    if state.drain.begun or state.decoders.full or not state.together.room:
-        raise ApiError.of_status(503)
+    if state.drain.begun or state.decoders.full or not state.batcher.capacity:
+        raise errors.OVERLOADED()
     state.recogniser.predict(BLANK)
     return PlainTextResponse("\n")
 
 
 async def docs(request: Request) -> Response:
-    """GET /docs.json: the OpenAPI document, where BentoML has its own."""
-    return JSONResponse(openapi.document())
+    """This document."""
+    return _json(openapi.document(request.app.routes))
 
 
 async def model_info(request: Request) -> Response:
-    """GET /model: what is served, and where it came from."""
+    """What is served, and where it came from."""
     recogniser = request.app.state.recogniser
-    info = schema.ModelInfo(**{field: getattr(recogniser, field) for field in schema.ModelInfo.model_fields})
-    return _json(info.model_dump_json())
+    return _json({field: getattr(recogniser, field) for field in ModelInfo.model_fields})
 
 
 async def predict(request: Request) -> Response:
-    """POST /predict: one image file, as the raw body or as the multipart field `image`."""
+    """One image of one digit.
+
+    A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF, as the body or as the form's file `image`. What it is, its
+    own bytes say. A JPEG may have up to 25 megapixels, a PNG up to 16 (4096 x 4096), a WebP up to 5, all else up to 6;
+    a progressive JPEG up to 12.5 where its colours are as fine as its brightness (4:4:4), 9.3 in CMYK. Large ones are
+    decoded one at a time. What is larger is refused with 413 before it is decoded.
+    """
     data = await _image_bytes(request)
     if images.is_small(data):
         pixels = images.decode(data)
     else:
         pixels = await request.app.state.decoders.run(images.decode, data)
-    return _json((await _answers(request, pixels[None]))[0])
+    [answer] = await _answers(request.app.state, pixels[None])
+    return _json(answer)
 
 
 async def predict_pixels(request: Request) -> Response:
-    """POST /predict_pixels: arrays as JSON, or n times 784 bytes."""
+    """Images as arrays, bright ink on a dark ground: one, or up to 1000.
+
+    JSON, with `scale` where every value lies in 0..1; or 784 bytes an image, row by row.
+    """
     body = await request.body()
     kind = _media_type(request)
     if kind == "application/octet-stream":
-        pixels: Pixels = _from_bytes(body)
-        single = False
-    elif kind == "application/json":
-        parsed = schema.parse_pixels(body)
-        pixels = parsed.as_array()
-        single = parsed.pixels is not None
-    else:
-        raise ApiError(
-            415, "unsupported_media_type", "Send application/json, or application/octet-stream with 784 bytes an image."
-        )
-    answers = await _answers(request, pixels)
-    return _json(answers[0] if single else f'{{"predictions":[{",".join(answers)}]}}')
+        return _json({"predictions": await _answers(request.app.state, _from_bytes(body))})
+    if kind != "application/json":
+        raise errors.PIXELS_EXPECTED()
+    parsed = schema.parse_pixels(body)
+    answers = await _answers(request.app.state, parsed.as_array())
+    return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
 
 
 async def explained(request: Request) -> Response:
-    """POST /explain: one image file, as for /predict; the way to its answer."""
+    """One image of one digit, and the way to its answer: what the page shows of the inside."""
     data = await _image_bytes(request)
     state = request.app.state
-    explanation = await state.explainers.run(explain, data, state.recogniser, state.inside)
-    return _json(explanation.model_dump_json())
+    explanation = await state.explainers.run(explain, data, state.recogniser, state.activations)
+    return _json(explanation.model_dump())
 
 
-async def _answers(request: Request, pixels: Pixels) -> list[str]:
-    """The JSON of each answer."""
-    state = request.app.state
-    if len(pixels) <= together.LARGEST_RUN:
-        return await state.together.answers(pixels)
-    return _told(state, await state.decoders.run(state.recogniser.predict, pixels.astype(np.float32, copy=False)))
+async def _answers(state: State, pixels: Pixels) -> list[schema.Json]:
+    """An answer for each image, [n, 28, 28] in 0..255."""
+    if len(pixels) <= MICRO_BATCH:
+        answers: list[schema.Json] = await state.batcher.run(pixels)
+        return answers
+    predictions = await state.decoders.run(state.recogniser.predict, pixels.astype(np.float32, copy=False))
+    return _counted(state, predictions)
 
 
-def _told(state: State, predictions: Predictions) -> list[str]:
-    """The JSON of each answer, which is counted."""
+def _predict(state: State, pixels: NDArray[np.float32]) -> list[schema.Json]:
+    return _counted(state, state.recogniser.predict(pixels))
+
+
+def _counted(state: State, predictions: Predictions) -> list[schema.Json]:
+    """The answer for each image, which is counted."""
     state.metrics.predictions(predictions)
-    return quick.answers(predictions, state.recogniser)
+    return schema.answers(predictions, state.recogniser)
 
 
 async def _image_bytes(request: Request) -> bytes:
@@ -166,24 +156,22 @@ async def _image_bytes(request: Request) -> bytes:
         try:
             form = await request.form(max_files=1, max_fields=1)
         except HTTPException as error:
-            raise ApiError(400, "malformed_form", f"The form cannot be read: {error.detail}") from error
+            raise errors.UNREADABLE_FORM(error.detail) from error
         (name, file), *more = form.multi_items() or [("", "")]
         if more or name != "image" or not isinstance(file, UploadFile):
-            raise ApiError(400, "malformed_form", "The form must hold one file, in the field image, and nothing else.")
+            raise errors.OTHER_FORM()
         return await file.read()
     if kind in ("", "application/octet-stream") or kind.startswith("image/"):
         return await request.body()
-    raise ApiError(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
+    raise errors.IMAGE_EXPECTED()
 
 
 def _from_bytes(body: bytes) -> NDArray[np.uint8]:
     count, rest = divmod(len(body), SIDE * SIDE)
     if rest or not count:
-        raise ApiError(
-            422, "invalid_pixels", f"The body has {len(body):,} bytes; expected a multiple of {SIDE * SIDE}."
-        )
-    if count > schema.MAX_BATCH:
-        raise schema.too_large()
+        raise errors.BROKEN_IMAGES(len(body))
+    if count > MAX_BATCH:
+        raise errors.BATCH_TOO_LARGE()
     return np.frombuffer(body, np.uint8).reshape(count, SIDE, SIDE)
 
 
@@ -191,5 +179,16 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _json(answer: str) -> Response:
-    return Response(answer, media_type="application/json")
+def _json(answer: schema.Json) -> Response:
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+ROUTES = [
+    ApiRoute("/predict", predict, Answer, takes=IMAGE, raises=errors.OF_IMAGES),
+    ApiRoute("/predict_pixels", predict_pixels, (Answer, Answers), takes=PIXELS, raises=errors.OF_PIXELS),
+    ApiRoute("/explain", explained, Explanation, takes=IMAGE, raises=errors.OF_IMAGES),
+    ApiRoute("/model", model_info, ModelInfo),
+    *assets.routes,
+    ApiRoute("/docs.json", docs, OpenApi),
+    ApiRoute("/readyz", ready, {"text/plain": TEXT}, needs_key=False),
+]

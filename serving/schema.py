@@ -1,26 +1,55 @@
-"""What the service takes and gives, as pydantic models."""
+"""What the service takes and gives, as pydantic models, each with examples for the documentation."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from serving.errors import ApiError
-from serving.model.recogniser import CLASSES, SIDE, Predictions, Reason, Recogniser
+from serving import errors
+from serving.contract import CLASSES, MAX_BATCH, SIDE
+from serving.model.recogniser import Predictions, Reason, Recogniser
 
-MAX_BATCH = 1000
-MOST_COMMAS = MAX_BATCH * SIDE * SIDE + 10  # that the largest batch needs, and a few more
-MOST_QUOTES = 100  # far more than there are names, but few enough to say which one is wrong
+MAX_COMMAS = MAX_BATCH * SIDE * SIDE + 10  # that the largest batch needs, and a few more
+MAX_QUOTES = 100  # far more than there are names, but few enough to say which one is wrong
+DECIMALS = 7  # of a probability
+SETS = [[digit for digit in range(CLASSES) if members >> digit & 1] for members in range(1 << CLASSES)]
+"""Each set of digits: bit d of the index stands for the digit d."""
 
+Json = dict[str, Any]
 Pixel = Annotated[float, Field(strict=True, ge=0, le=255, allow_inf_nan=False)]
 Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
 Image = Annotated[list[Row], Field(min_length=SIDE, max_length=SIDE, fail_fast=True)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
+_ONE = [[255 if column in (13, 14) and 4 <= row < 24 else 0 for column in range(SIDE)] for row in range(SIDE)]
+_MODEL = {"name": "convnet", "version": "0123456789ab"}
+_SEVEN = {
+    "digit": 7,
+    "confidence": 0.9982,
+    "probabilities": [0.0, 0.0001, 0.0003, 0.0004, 0.0, 0.0001, 0.0, 0.9982, 0.0002, 0.0007],
+    "prediction_set": [7],
+    "abstained": False,
+    "reason": None,
+    "model": _MODEL,
+}
+_BLANK = {
+    **_SEVEN,
+    "digit": None,
+    "confidence": 0.1,
+    "probabilities": [0.1] * CLASSES,
+    "prediction_set": [],
+    "abstained": True,
+    "reason": "blank",
+}
+
 
 class Strict(BaseModel):
+    """Takes and gives nothing but its fields. examples: by name, what its JSON may be."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+    examples: ClassVar[Mapping[str, Json]] = {}
 
 
 class PixelsBody(Strict):
@@ -29,6 +58,16 @@ class PixelsBody(Strict):
     pixels: Image | None = None
     batch: Annotated[list[Image], Field(min_length=1, max_length=MAX_BATCH, fail_fast=True)] | None = None
     scale: Literal["0-255", "0-1"] | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [field], "properties": {field: {"type": "array"}}} for field in ("pixels", "batch")]
+        }
+    )
+    examples: ClassVar[Mapping[str, Json]] = {
+        "one": {"pixels": _ONE, "scale": "0-255"},
+        "batch": {"batch": [_ONE, _ONE]},
+    }
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -68,11 +107,15 @@ class Answer(Strict):
     reason: Reason | None
     model: ModelRef
 
+    examples: ClassVar[Mapping[str, Json]] = {"digit": _SEVEN, "abstained": _BLANK}
+
 
 class Answers(Strict):
     """The answers for a batch, in its order."""
 
     predictions: list[Answer]
+
+    examples: ClassVar[Mapping[str, Json]] = {"batch": {"predictions": [_SEVEN, _BLANK]}}
 
 
 class ModelInfo(Strict):
@@ -87,56 +130,78 @@ class ModelInfo(Strict):
     novelty_threshold: float
     conformal_threshold: float
 
+    examples: ClassVar[Mapping[str, Json]] = {
+        "model": {
+            **_MODEL,
+            "sha256": "0123456789ab" + "0" * 52,
+            "source": "mnist",
+            "run_key": "0123456789abcdef",
+            "confidence_threshold": 0.6,
+            "novelty_threshold": 2.5,
+            "conformal_threshold": 0.05,
+        }
+    }
+
+
+class ErrorDetail(Strict):
+    """A code for programs and a message for people."""
+
+    code: Annotated[str, Field(pattern="^[a-z_]+$")]
+    message: str
+
+
+class ErrorBody(Strict):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+    request_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
 
 def parse_pixels(body: bytes) -> PixelsBody:
     """Read a JSON body. Raises ApiError: 400 if it is not JSON, 413 if the batch is too long, else 422.
 
     What holds more than the largest batch is refused unparsed: a parsed value takes a hundred times its bytes.
     """
-    if body.count(b",") > MOST_COMMAS:
-        raise too_large()
-    if body.count(b'"') > MOST_QUOTES:
-        raise ApiError(422, "invalid_pixels", "There are names or texts beyond pixels, batch and scale.")
+    if body.count(b",") > MAX_COMMAS:
+        raise errors.BATCH_TOO_LARGE()
+    if body.count(b'"') > MAX_QUOTES:
+        raise errors.UNKNOWN_NAMES()
     try:
         return PixelsBody.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if first["type"] == "json_invalid":
-        raise ApiError(400, "malformed_json", f"The body is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}.")
+        raise errors.MALFORMED_JSON(first["msg"].removeprefix("Invalid JSON: "))
     if first["type"] == "too_long" and first["loc"] == ("batch",):
-        raise too_large()
+        raise errors.BATCH_TOO_LARGE()
     where = "".join(f"[{part}]" if isinstance(part, int) else str(part)[:40] for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
-    raise ApiError(422, "invalid_pixels", f"{where}: {message}." if where else f"{message[0].upper()}{message[1:]}.")
+    raise errors.INVALID_PIXELS(f"{where}: {message}" if where else f"{message[0].upper()}{message[1:]}")
 
 
-def too_large() -> ApiError:
-    """The refusal of more images than one request may hold."""
-    return ApiError(413, "batch_too_large", f"A batch holds at most {MAX_BATCH:,} images.")
-
-
-def answers(predictions: Predictions, recogniser: Recogniser) -> list[Answer]:
-    """The recogniser's arrays as one answer per image."""
-    model = ModelRef(name=recogniser.name, version=recogniser.version)
-    probabilities = predictions.probabilities.astype(np.float64).round(7)
-    confidences = predictions.confidence.astype(np.float64).round(7)
+def answers(predictions: Predictions, recogniser: Recogniser) -> list[Json]:
+    """For each image what `Answer` describes, as a dictionary: models would cost more than all the rest of it."""
+    model = {"name": recogniser.name, "version": recogniser.version}
+    probabilities = predictions.probabilities.astype(np.float64).round(DECIMALS)
+    columns = (
+        predictions.digit,
+        probabilities.max(axis=1),
+        probabilities,
+        predictions.prediction_set @ (1 << np.arange(CLASSES)),
+        predictions.abstained,
+        predictions.reason,
+    )
     return [
-        Answer.model_construct(
-            digit=None if abstained else digit,
-            confidence=confidence,
-            probabilities=row,
-            prediction_set=np.flatnonzero(members).tolist(),
-            abstained=abstained,
-            reason=reason,
-            model=model,
-        )
+        {
+            "digit": None if abstained else digit,
+            "confidence": confidence,
+            "probabilities": row,
+            "prediction_set": SETS[members],
+            "abstained": abstained,
+            "reason": reason,
+            "model": model,
+        }
         for digit, confidence, row, members, abstained, reason in zip(
-            predictions.digit.tolist(),
-            confidences.tolist(),
-            probabilities.tolist(),
-            predictions.prediction_set,
-            predictions.abstained.tolist(),
-            predictions.reason,
-            strict=True,
+            *(column.tolist() for column in columns), strict=True
         )
     ]

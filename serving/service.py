@@ -1,6 +1,6 @@
 """The BentoML service: `bentoml serve dist/bento` starts it.
 
-The routes are a Starlette application mounted in it, whose lifespan is the service's; the guard calls it directly.
+The routes are a Starlette application mounted in it, whose lifespan is the service's; the guard calls them directly.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from serving import startup
 from serving.app import create_app
 from serving.images import memory
 from serving.web import connection, log
-from serving.web.guard import Guard
+from serving.web.guard import guarded
 from serving.web.keys import Keys
 from serving.web.shedding import Shedding
 
@@ -28,8 +28,8 @@ class GuardedService(bentoml.Service[Any]):
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         log.configure()
         memory.give_back()
-        connection.install(Shedding(app.state.together, app.state.decoders, app.state.metrics).refusal)
-        return Guard(app, super().to_asgi(is_main), Keys.from_environment())
+        connection.install(Shedding(app.state.batcher, app.state.decoders, app.state.metrics).refusal)
+        return guarded(app, super().to_asgi(is_main), Keys.from_environment())
 
 
 @bentoml.service(

@@ -263,7 +263,4 @@ def decide(
     missing = [gate.name for gate in GATES.values() if gate.name not in measures.get(gate.section, {})]
     if missing:
         raise KeyError(f"no section of the audit measures these gates: {', '.join(missing)}")
-    return [
-        Verdict(gate, measures[gate.section][gate.name], thresholds[gate.name], sampled) for gate in GATES.values()
-    ]
-
+    return [Verdict(gate, measures[gate.section][gate.name], thresholds[gate.name], sampled) for gate in GATES.values()]

@@ -1,20 +1,20 @@
-"""How networks that learnt as this one did, each without a fold of the writers, read the hands that they never saw.
+"""How networks that learnt as this one did, each without a fold of the writers, recognise the writers they never saw.
 
-The test set's few errors cannot show small gaps between groups. Read out of fold, the images that a network learns from
-are six times as many, and speak of its recipe: what is served is none of the networks that read them.
+The test set's few errors cannot show small gaps between groups. Out of fold, the images that a network learns from are
+six times as many, and speak of how it was trained: what is served is none of the networks that answered for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.audits import accuracy, calibration, population, style
-from pipeline.audits.accuracy import exact_interval
-from pipeline.audits.gates import Gate
-from pipeline.audits.section import Section, Subject
-from pipeline.report import wording
-from pipeline.report.figures.plots import misclassified
+from pipeline.audits.gates import GATES, Estimate, Verdict
+from pipeline.audits.population import Gap
+from pipeline.audits.results import Results
+from serving.model.recogniser import CLASSES, Predictions
 
 DECILES = 10
 NORMAL_95 = 1.96
@@ -22,189 +22,113 @@ POWER_80 = 0.84
 """Standard deviations of a normal distribution beyond which lie 2.5 % on each side, and 20 % on one."""
 
 
-def measure(subject: Subject, images: np.ndarray, samples: pd.DataFrame) -> Section:
-    """Measure the recipe that ``subject`` came from.
+class OutOfFold(Results):
+    """What the networks of the folds answered, each for its own; with draws of its own."""
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        return super().rng(f"recipe: {purpose.removeprefix('population ')}")
+
+
+def measure(
+    results: Results, images: np.ndarray, samples: pd.DataFrame, thresholds: Mapping[str, float]
+) -> dict[str, Any]:
+    """What the networks of the folds show of how the network of ``results`` was trained.
 
     Args:
         images: uint8 [N, 28, 28], of training and validation.
-        samples: a row for each, with the columns of samples.parquet, the fold that it was in, and what was read there:
+        samples: a row for each, with the columns of samples.parquet, the fold that it was in, and what was answered:
             digit, confidence and whether the network abstained.
     """
-    labels, answers, confidence, abstained = (
-        samples[name].to_numpy() for name in ("label", "digit", "confidence", "abstained")
-    )
-    wrong, draws = answers != labels, subject.bootstrap
-    broken = (samples["components"] > 1).to_numpy()
-
-    raw = population.gap(samples, wrong, draws, subject.rng("recipe: gap"))
-    own = population.gap(subject.samples, subject.wrong, draws, subject.rng("population gap"))
-    alike = population.standardised_gap(samples, wrong, draws, subject.rng("recipe: standardised gap"))
-    nulls = {
-        name: population.permuted(
-            population.by_writer(samples, wrong, name), draws, subject.rng(f"recipe: writers: {name}")
-        )
-        for name in population.POPULATIONS
+    asked = answers(results, images, samples)
+    verdicts = [Verdict(GATES[name], estimate, thresholds[name]) for name, estimate in estimates(asked).items()]
+    own = population.error_gap(results, population.populations(results.samples))
+    found = accuracy.measure(asked) | population.measure(asked) | style.measure(asked, DECILES) | estimates(asked)
+    return found | {
+        "folds": int(samples["fold"].nunique()),
+        "people": int(samples["writer"].nunique()),
+        "answers": int((~asked.predictions.abstained).sum()),
+        "overconfident": int((asked.wrong & (asked.predictions.confidence > calibration.SURE)).sum()),
+        "detectable_gap_pp": detectable(found["gap"]),
+        "detectable_gap_on_test_pp": detectable(own),
+        "gap_on_test_pp": own.value,
+        "verdicts": verdicts,
+        "gates": gates_table(verdicts),
+        "by_fold": folds_table(asked),
+        "asked": asked,
     }
-    populations = population.populations_table(
-        samples, wrong, abstained, draws, lambda purpose: subject.rng(f"recipe: {purpose}")
-    )
-    writers = population.writers_table(samples, wrong, nulls)
-    fifths, tenths = (
-        {name: style.within_digit(samples[name].to_numpy(), labels, parts) for name in style.STYLES}
-        for parts in (style.FIFTHS, DECILES)
-    )
-    styles = style.styles_table(fifths, labels, wrong, draws, subject.rng("recipe: outer fifths"))
-    limits = subject.limits
-    gates = [
-        accuracy.error(wrong, limits.error),
-        accuracy.digit_recall(labels, wrong, limits.digit_recall),
-        population.population_gap(samples, wrong, raw, limits.population_gap),
-        population.students_error(samples, wrong, draws, subject.rng("recipe: students' error"), limits.students_error),
-        population.abstention_gap(
-            samples, abstained, draws, subject.rng("recipe: abstention gap"), limits.abstention_gap
+
+
+def answers(results: Results, images: np.ndarray, samples: pd.DataFrame) -> OutOfFold:
+    """The answers out of fold as the other sections take them; which labels are wrong is known of no training file."""
+    digit, confidence = samples["digit"].to_numpy(np.int64), samples["confidence"].to_numpy(np.float32)
+    unknown = np.full((len(samples), CLASSES), np.nan, np.float32)
+    return OutOfFold(
+        images=images,
+        labels=samples["label"].to_numpy(),
+        samples=samples,
+        predictions=Predictions(
+            digit=digit,
+            confidence=confidence,
+            probabilities=unknown,
+            novelty=unknown[:, 0],
+            prediction_set=np.zeros(unknown.shape, bool),
+            abstained=samples["abstained"].to_numpy(bool),
+            reason=np.full(len(samples), None, object),
         ),
-        style.broken_strokes(broken, wrong, limits.broken_strokes),
-        calibration.coverage(~abstained, limits.coverage),
-        calibration.answered_error(~abstained, wrong, limits.answered_error),
-    ]
-    return Section(
-        key="recipe",
-        title="Its recipe, on hands never seen",
-        question="How are writers read by networks that learnt as this one did, but never saw them?",
-        values={gate.name: gate.value for gate in gates if gate.value is not None},
-        findings=[
-            outcome(samples, wrong),
-            answered(wrong, abstained),
-            between_populations(populations, raw, own),
-            against_gates(gates),
-            labels_in_doubt(confidence[wrong]),
-            population.standardisation(samples, raw, alike),
-            accuracy.equal_digits(labels, wrong, draws, subject.rng("recipe: equal digits")),
-            accuracy.most_confused(accuracy.confused_pairs(labels, answers)),
-            *(population.writers_sentence(row) for row in writers.to_dict("records")),
-            style.against_whole(broken, wrong),
-            *(style.style_sentence(row) for row in styles.to_dict("records")),
-            CANNOT_SHOW,
-        ],
-        tables={
-            "What was found out of fold, beside the gates": gates_table(gates),
-            "Each network, on the writers that it never saw": folds_table(samples, wrong),
-            "The two populations": populations,
-            "The gap in error, in percentage points": population.gaps_table(raw, alike),
-            "Recall of each digit": accuracy.recall_table(labels, answers),
-            "Errors over writers, against errors dealt out at random within the population": writers.round(4),
-            "Error on broken strokes": style.pieces_table(broken, wrong),
-            "Error in the outer fifths of each style, within the digit": styles.round(4),
-        },
-        figures={
-            "Populations and writers: the gap over images taken for independent, over writers drawn again, and between "
-            "digits of like style, with 95 % intervals; and how many writers have one error, two, or "
-            "more": population.draw(samples, wrong, raw, alike, nulls, limits.population_gap),
-            "Error by tenths of style": style.draw(tenths, broken, wrong, DECILES),
-            "The images misread with most confidence": misclassified(
-                images[wrong], labels[wrong], answers[wrong], confidence[wrong]
-            ),
-        },
+        seed=results.seed,
+        network=results.network,
+        bootstrap=results.bootstrap,
     )
 
 
-CANNOT_SHOW = (
-    "What this cannot show: these networks learnt from fewer writers than the one that is served, and from other "
-    "random numbers; nothing here is required of it. The recipe itself was chosen on the images that serve it as "
-    "validation, a twelfth of these."
-)
+def estimates(asked: OutOfFold) -> dict[str, Estimate]:
+    """What can be measured out of fold for the gates, which are of the network itself."""
+    return {
+        **accuracy.estimates(asked),
+        **population.estimates(asked),
+        **style.estimates(asked),
+        **calibration.answers(asked),
+    }
 
 
-def outcome(samples: pd.DataFrame, wrong: np.ndarray) -> str:
-    """How many images were read, by how many networks, and how often wrongly; ``wrong`` is bool [N]."""
-    folds, errors = samples["fold"].nunique(), int(wrong.sum())
-    low, high = exact_interval(errors, len(wrong))
-    return (
-        f"{folds} networks that learnt as this one did, each without one of {folds} folds of the "
-        f"{samples['writer'].nunique()} writers of training and validation, read what those wrote: {errors} of "
-        f"{len(wrong):,} images are misread, {wording.percent(errors / len(wrong))}, {wording.span(low, high)}."
-    )
-
-
-def answered(wrong: np.ndarray, abstained: np.ndarray) -> str:
-    """How often they answered, by thresholds of their own, and how often wrongly; both bool [N]."""
-    given, errors = int((~abstained).sum()), int((wrong & ~abstained).sum())
-    low, high = exact_interval(errors, given)
-    return (
-        f"By thresholds set as its own were, they answer {wording.percent(given / len(wrong))} of the images, and "
-        f"{errors} of {given:,} answers are wrong: {wording.percent(errors / given, 3)}, {wording.span(low, high, 3)}."
-    )
-
-
-def between_populations(populations: pd.DataFrame, raw: population.Gap, test: population.Gap) -> str:
-    """The gap between the populations, and what gap would have been found, beside what the test set can find."""
-    shares = populations.set_index("population")["error, %"]
-    return (
-        f"Students are misread in {shares['students']:.2f} %, employees in {shares['employees']:.2f} %: a gap of "
-        f"{raw.value:+.2f} percentage points, 95 % interval {raw.low:+.2f} to {raw.high:+.2f}. A gap of "
-        f"{detectable(raw):.2f} points would be found four times in five; on the test set, where the network itself "
-        f"has {test.value:+.2f}, it takes one of {detectable(test):.2f}."
-    )
-
-
-def detectable(found: population.Gap) -> float:
+def detectable(found: Gap) -> float:
     """The gap, in percentage points, that is told from none with a power of 80 %, by its interval's width."""
     return (NORMAL_95 + POWER_80) * (found.high - found.low) / (2 * NORMAL_95)
 
 
-def against_gates(gates: Sequence[Gate]) -> str:
-    """Which gates the recipe would miss, were they its own."""
-    missed = [
-        f"{wording.requirement(gate.name).title} ({wording.verdict(gate.record())})"
-        for gate in gates
-        if not gate.passed
-    ]
-    told = f"miss {len(missed)}: {'; '.join(missed)}" if missed else "meet all of them"
-    return (
-        f"The gates are for the network that is served, on the test set. Held to the {len(gates)} of them that can be "
-        f"asked of it, the recipe would {told}."
-    )
-
-
-def labels_in_doubt(confidence: np.ndarray) -> str:
-    """How many errors, float [E], are so sure that their labels should be looked at."""
-    sure = int((confidence > calibration.SURE).sum())
-    return (
-        f"Of the errors, {sure} are made with confidence above {calibration.SURE:.2f}. Nobody has had these labels "
-        f"checked, as those of the test set were: where one's picture shows what was read, its label is wrong."
-    )
-
-
-def gates_table(gates: Sequence[Gate]) -> pd.DataFrame:
+def gates_table(verdicts: list[Verdict]) -> pd.DataFrame:
     """A row for each gate: what was found out of fold, and what is asked of the network itself on the test set."""
     return pd.DataFrame(
         {
-            "requirement": wording.requirement(record["name"]).title,
-            "found": wording.found(record),
-            "95 % interval": wording.interval(record),
-            "asked of the network itself": wording.asked(record),
-            "would be": wording.standing(record),
+            "requirement": one.gate.title,
+            "found": one.estimate.value,
+            "low": one.estimate.interval and one.estimate.interval[0],
+            "high": one.estimate.interval and one.estimate.interval[1],
+            "asked_of_the_network_itself": f"{one.gate.limit} {one.threshold:g}",
+            "unit": one.gate.unit,
+            "would_be": one.status,
         }
-        for record in (gate.record() for gate in gates)
+        for one in verdicts
     )
 
 
-def folds_table(samples: pd.DataFrame, wrong: np.ndarray) -> pd.DataFrame:
-    """A row for each network: whom it read, and how well."""
+def folds_table(asked: OutOfFold) -> pd.DataFrame:
+    """A row for each fold's network: for whom it answered, and how well."""
+    fold, writer = asked.samples["fold"].to_numpy(), asked.samples["writer"]
     rows = []
-    for fold in range(samples["fold"].max() + 1):
-        theirs = (samples["fold"] == fold).to_numpy()
-        given = theirs & ~samples["abstained"].to_numpy()
+    for number in range(fold.max() + 1):
+        theirs = fold == number
+        given = theirs & ~asked.predictions.abstained
         rows.append(
             {
-                "network": fold + 1,
-                "writers": samples["writer"][theirs].nunique(),
+                "network": number + 1,
+                "writers": writer[theirs].nunique(),
                 "images": int(theirs.sum()),
-                "misread": int(wrong[theirs].sum()),
-                "error, %": round(100 * float(wrong[theirs].mean()), 3),
-                "declined, %": round(100 * float(1 - given.sum() / theirs.sum()), 2),
-                "wrong answers": int(wrong[given].sum()),
-                "wrong among the answers, %": round(100 * float(wrong[given].mean()), 3),
+                "errors": int(asked.wrong[theirs].sum()),
+                "error_percent": 100 * float(asked.wrong[theirs].mean()),
+                "abstained_percent": 100 * float(1 - given.sum() / theirs.sum()),
+                "wrong_answers": int(asked.wrong[given].sum()),
+                "wrong_among_the_answers_percent": 100 * float(asked.wrong[given].mean()),
             }
         )
     return pd.DataFrame(rows)

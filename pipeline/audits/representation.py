@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from pipeline.audits.section import Section
 from pipeline.audits.style import STYLES
-from pipeline.report.figures import plots
 from pipeline.report import wording
+from pipeline.report.figures import plots
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 COLOURS = {"train": plots.GREY, "val": plots.BLUE, "test": plots.RED}

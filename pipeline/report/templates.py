@@ -22,6 +22,7 @@ def environment() -> Environment:
     made.filters |= {
         "percent": status.percent,
         "span": status.span,
+        "told": status.told,
         "count": lambda value: f"{value:,}",
         "fixed": lambda value, decimals=2: f"{value:.{decimals}f}",
         "signed": lambda value, decimals=2: f"{value:+.{decimals}f}",

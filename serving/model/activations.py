@@ -1,4 +1,4 @@
-"""The network seen from inside: what each layer answers to an image, and which of its ink spoke for the answer."""
+"""The network's activations: what each layer answers to an image, and which of its ink spoke for the answer."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from serving.model.recogniser import CLASSES, SIDE, ModelError
+from serving.contract import CLASSES, SIDE
+from serving.model.recogniser import ModelError
 
 PATCH = 4  # pixels that are covered at a time, along each axis
 STEP = 2  # pixels from one place of the patch to the next
@@ -25,7 +26,7 @@ class Layer(NamedTuple):
     output: str
 
 
-class Inside:
+class Activations:
     """The served network with its layers open.
 
     layers: from the pixels to the ten logits. weights: float32 [units, height, width], of the first layer.
@@ -52,7 +53,7 @@ class Inside:
         side = self.layers[0].kernel or SIDE
         self.weights: NDArray[np.float32] = weights.reshape(-1, side, side)
 
-    def activations(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def of(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """What each layer answers to one image, float32 [28, 28]: float32 [units, ...] of each."""
         found = self._session.run([layer.output for layer in self.layers], {"pixels": pixels[None]})
         return [values[0] for values in found]

@@ -1,18 +1,21 @@
 """What POST /explain answers: the way from an image file to the answer, step by step."""
 
 import base64
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from serving import images, schema
-from serving.model.activations import Inside
+from serving.model.activations import Activations
 from serving.model.recogniser import Recogniser
 
 PICTURE_SIDE = 140  # the picture is sent back at most this large
-STRONGEST = 24  # units of the first layer whose weights are told
+STRONGEST = 24  # units of the first layer whose weights are given
+
+_RASTER = {"shape": [1, 1], "signed": False, "peak": 255.0, "data": "AA=="}
 
 
 class Raster(schema.Strict):
@@ -73,17 +76,28 @@ class Explanation(schema.Strict):
     first_weights: FirstWeights
     saliency: Saliency | None
 
+    examples: ClassVar[Mapping[str, schema.Json]] = {
+        "shortened": {
+            "answer": schema.Answer.examples["digit"],
+            "novelty": 1.0213,
+            "reading": {"picture": _RASTER, "box": [12.0, 40.0, 120.0, 96.0], "pixels": _RASTER},
+            "layers": [{"kind": "dense", "units": 10, "kernel": None, "activation": "softmax", "values": _RASTER}],
+            "first_weights": {"units": [0], "weights": _RASTER},
+            "saliency": {"digit": 7, "values": _RASTER},
+        }
+    }
 
-def explain(data: bytes, recogniser: Recogniser, inside: Inside) -> Explanation:
+
+def explain(data: bytes, recogniser: Recogniser, network: Activations) -> Explanation:
     """The way from an image file to its answer. Raises ApiError as `images.read` does."""
     grey = images.read(data)
     pixels = images.normalise(grey)
     predictions = recogniser.predict(pixels[None])
     [answer] = schema.answers(predictions, recogniser)
-    activations = inside.activations(pixels)
+    activations = network.of(pixels)
     digit = int(predictions.digit[0])
     return Explanation(
-        answer=answer,
+        answer=schema.Answer.model_validate(answer),
         novelty=round(float(predictions.novelty[0]), 4),
         reading=_reading(grey, pixels),
         layers=[
@@ -94,12 +108,12 @@ def explain(data: bytes, recogniser: Recogniser, inside: Inside) -> Explanation:
                 activation=layer.activation,
                 values=raster(values, signed=layer.activation == "softmax"),
             )
-            for layer, values in zip(inside.layers, activations, strict=True)
+            for layer, values in zip(network.layers, activations, strict=True)
         ],
-        first_weights=_first_weights(inside, activations[0]),
+        first_weights=_first_weights(network, activations[0]),
         saliency=None
-        if answer.reason == "blank"
-        else Saliency(digit=digit, values=raster(inside.saliency(pixels, digit), signed=True)),
+        if answer["reason"] == "blank"
+        else Saliency(digit=digit, values=raster(network.saliency(pixels, digit), signed=True)),
     )
 
 
@@ -123,11 +137,11 @@ def _reading(grey: NDArray[np.float32], pixels: NDArray[np.float32]) -> Reading:
     return Reading(picture=raster(small, peak=255), box=scaled, pixels=raster(pixels, peak=255))
 
 
-def _first_weights(inside: Inside, answers: NDArray[np.float32]) -> FirstWeights:
+def _first_weights(network: Activations, answers: NDArray[np.float32]) -> FirstWeights:
     strength = answers.reshape(len(answers), -1).max(axis=1)
     units = (
         np.argsort(-strength, kind="stable")[:STRONGEST]
-        if inside.layers[0].kind == "dense"
+        if network.layers[0].kind == "dense"
         else np.arange(len(strength))
     )
-    return FirstWeights(units=units.tolist(), weights=raster(inside.weights[units], signed=True))
+    return FirstWeights(units=units.tolist(), weights=raster(network.weights[units], signed=True))

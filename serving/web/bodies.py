@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from starlette.types import Receive, Scope
 
-from serving.errors import ApiError
+from serving import errors
+from serving.contract import MAX_BODY_BYTES
 from serving.web.limits import LONGEST_WAIT_S
 
-MAX_BODY_BYTES = 10_000_000
 MAX_HELD_BYTES = 20_000_000  # of all bodies at the same time
 SMALL_BODY_BYTES = 65_536  # up to here a body is taken in however much is held: it costs little to read
 
@@ -48,15 +48,14 @@ class Bodies:
                 while self.held + size > MAX_HELD_BYTES:
                     await self._let_go.wait()
         except TimeoutError:
-            raise ApiError.of_status(503) from None
+            raise errors.OVERLOADED() from None
 
 
 class Body:
-    """One request's body, `complete` once it has been read. Whoever is given it may be the only one who keeps it."""
+    """One request's body. Whoever is given it may be the only one who keeps it."""
 
     def __init__(self, bodies: Bodies) -> None:
         self.size = 0
-        self.complete = False
         self._bodies = bodies
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
@@ -80,12 +79,11 @@ class Body:
                 await self._set_aside(max(come, MAX_BODY_BYTES) if more and come > SMALL_BODY_BYTES else come)
         self._bodies.let_go(self.size - content.tell())
         self.size = content.tell()
-        self.complete = True
         return content.getvalue()
 
     async def _set_aside(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
-            raise ApiError(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+            raise errors.BODY_TOO_LARGE()
         more = size - self.size
         if size > SMALL_BODY_BYTES:
             await self._bodies.room(more)

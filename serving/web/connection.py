@@ -12,16 +12,14 @@ from typing import Any
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serving import errors
+from serving.contract import MAX_HEADER_BYTES
 from serving.errors import ApiError
-from serving.web.reply import rendered
+from serving.web.error_shape import rendered
 
 HEADERS_DEADLINE_S = 5.0  # for a connection's first byte as for the last of a request's headers
 UNREAD_DEADLINE_S = 10.0  # for a client that does not read what it was answered
-MAX_HEADER_BYTES = 64_000
 MAX_CONNECTIONS = 512  # each may hold a request, so that this also bounds how long one waits for its turn
-
-MALFORMED = ApiError(400, "malformed_http", "This is not an HTTP request.")
-LARGE_HEADERS = ApiError(431, "headers_too_large", f"The headers are larger than {MAX_HEADER_BYTES:,} bytes.")
 
 
 class Connection(HttpToolsProtocol):
@@ -43,7 +41,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(ApiError.of_status(503))
+            self._refuse(errors.OVERLOADED())
         else:
             self._wait()
 
@@ -57,7 +55,7 @@ class Connection(HttpToolsProtocol):
             return
         self._header_bytes += len(data)
         if self._header_bytes > MAX_HEADER_BYTES:
-            self._refuse(LARGE_HEADERS)
+            self._refuse(errors.HEADERS_TOO_LARGE())
         elif self._patience is None:
             self._wait()
 
@@ -110,7 +108,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(MALFORMED)
+        self._refuse(errors.MALFORMED_HTTP())
 
     def _unsupported_upgrade_warning(self) -> None:
         """An upgrade that is not offered is no news: HTTP goes on."""

@@ -16,7 +16,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Self
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving import errors
+
 MIN_LENGTH = 16
+PROBES = ("/livez", "/readyz", "/healthz")
 
 
 class KeysError(Exception):
@@ -56,6 +61,22 @@ class Keys:
         digest = hashlib.sha256(_key(authorization)).digest()
         matches = [hmac.compare_digest(digest, known) for known in self._digests]  # with all of them, always
         return any(matches)
+
+
+class KeyCheck:
+    """Lets pass who has a key, and who only asks whether the service is well. Raises ApiError 401."""
+
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+        self.app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] not in PROBES:
+            authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+            arrived_at = (scope.get("server") or (None,))[0]
+            if not self._keys.admit(authorization, arrived_at):
+                raise errors.UNAUTHORIZED()
+        await self.app(scope, receive, send)
 
 
 def _digest(entry: str, place: int) -> bytes:

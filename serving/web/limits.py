@@ -1,49 +1,49 @@
-"""How much the service takes on: a line that refuses whoever would have to wait too long."""
+"""How much the service takes on: a pool of threads that refuses whoever would have to wait too long."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar, TypeVarTuple
 
-from serving.errors import ApiError
+from serving import errors
 
 LONGEST_WAIT_S = 0.5
-MOST_WAITING = 128  # requests, however short their turns: far fewer than there may be connections
-MEMORY = 0.9  # how much of the estimate of a turn's length stays when another turn has ended
+MAX_WAITING = 128  # requests, however short their turns: far fewer than there may be connections
+SMOOTHING = 0.9  # how much of the estimate of a turn's length stays when another turn has ended
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
 
-class Line:
-    """Work that is done in threads, on `places` things at once."""
+class BoundedPool:
+    """Threads that do at most `workers` things at once."""
 
-    def __init__(self, places: int) -> None:
-        self._places = asyncio.Semaphore(places)
-        self._count = places
+    def __init__(self, workers: int) -> None:
+        self._free = asyncio.Semaphore(workers)
+        self._workers = workers
         self._present = 0
         self._turn_s = 0.0
 
     @property
     def wait_s(self) -> float:
         """How long the next one would wait, by what the last turns took."""
-        return max(0, self._present + 1 - self._count) * self._turn_s / self._count
+        return max(0, self._present + 1 - self._workers) * self._turn_s / self._workers
 
     @property
     def full(self) -> bool:
-        return self.wait_s > LONGEST_WAIT_S or self._present > MOST_WAITING
+        return self.wait_s > LONGEST_WAIT_S or self._present > MAX_WAITING
 
     async def run(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """What `work` returns, when it is its turn. A thread cannot be stopped: whoever gives up waiting for it leaves
-        its place taken until it is done, or there would soon be more at work than places.
+        its worker taken until it is done, or there would soon be more at work than workers.
 
-        Raises ApiError 503 where the line is full, and what `work` raises.
+        Raises ApiError 503 where the pool is full, and what `work` raises.
         """
         if self.full:
-            raise ApiError.of_status(503)
+            raise errors.OVERLOADED()
         self._present += 1
         try:
-            await self._places.acquire()
+            await self._free.acquire()
         except BaseException:
             self._present -= 1
             raise
@@ -53,6 +53,6 @@ class Line:
         return await asyncio.shield(turn)
 
     def _leave(self, took: float) -> None:
-        self._turn_s = took if not self._turn_s else MEMORY * self._turn_s + (1 - MEMORY) * took
+        self._turn_s = took if not self._turn_s else SMOOTHING * self._turn_s + (1 - SMOOTHING) * took
         self._present -= 1
-        self._places.release()
+        self._free.release()

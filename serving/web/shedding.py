@@ -8,51 +8,52 @@ by their length. Every other request goes the long way, and is refused where it 
 import asyncio
 import random
 import re
+from typing import Any
 
-from serving.errors import ApiError
+from serving import errors
 from serving.images import is_small
-from serving.model.micro_batching import Together
+from serving.model.micro_batching import MicroBatcher
 from serving.web import log
-from serving.web.limits import Line
+from serving.web.error_shape import rendered
+from serving.web.limits import BoundedPool
 from serving.web.metrics import Metrics
-from serving.web.reply import rendered
 
-LINE = re.compile(rb"POST (/predict|/predict_pixels) HTTP/1\.1\r\n")
+REQUEST_LINE = re.compile(rb"POST (/predict|/predict_pixels) HTTP/1\.1\r\n")
 FRAMING = re.compile(rb"\r\n(?:content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE)
-REFUSAL = ApiError.of_status(503)
+REFUSAL = errors.OVERLOADED()
 ANY_ID = "0" * 32
 ANSWER = rendered(REFUSAL, ANY_ID)
 
 
 class Shedding:
-    """Refuses what would have to wait: for the network (`together`), or to be decoded (`decoders`)."""
+    """Refuses what would have to wait: for the network (`batcher`), or to be decoded (`decoders`)."""
 
-    def __init__(self, together: Together, decoders: Line, metrics: Metrics) -> None:
-        self._together = together
+    def __init__(self, batcher: MicroBatcher[Any], decoders: BoundedPool, metrics: Metrics) -> None:
+        self._batcher = batcher
         self._decoders = decoders
         self._metrics = metrics
-        self._coming = 0  # requests that were let in, in this turn of the event loop, and do not wait yet
+        self._admitted = 0  # requests that were let in, in this turn of the event loop, and do not wait yet
 
     def refusal(self, data: bytes) -> bytes | None:
         """The whole answer to the bytes that have arrived, where they are one whole request that is to be refused.
 
         It is counted and logged, as every answer is.
         """
-        crowded = self._together.room <= self._coming
+        crowded = self._batcher.capacity <= self._admitted
         if crowded or self._decoders.full:
-            line = LINE.match(data)
+            line = REQUEST_LINE.match(data)
             head, _, body = data.partition(b"\r\n\r\n")
             if line and FRAMING.findall(head) == [b"%d" % len(body)]:
                 path = line[1].decode()
                 if crowded or (path == "/predict" and not is_small(body)):
                     return self._refuse(path)
-        if not self._coming:
-            asyncio.get_running_loop().call_soon(self._have_come)
-        self._coming += 1
+        if not self._admitted:
+            asyncio.get_running_loop().call_soon(self._forget_admitted)
+        self._admitted += 1
         return None
 
-    def _have_come(self) -> None:
-        self._coming = 0
+    def _forget_admitted(self) -> None:
+        self._admitted = 0
 
     def _refuse(self, path: str) -> bytes:
         request_id = f"{random.getrandbits(128):032x}"  # which is no secret

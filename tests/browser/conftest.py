@@ -1,4 +1,4 @@
-"""A browser before the page: the system's own Chromium, and the champion of the last run served by this code."""
+"""A browser before the page: the system's Chromium or Playwright's, and the champion of the last run, by this code."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")  # Playwright's event loop must be gone before other tests run theirs
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if not path:
-        pytest.skip(f"none of {', '.join(NAMES)} is installed")
     with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
+        if not Path(path).exists():
+            pytest.skip("there is no browser: Debian's package chromium or `playwright install chromium` brings one")
         browser = playwright.chromium.launch(executable_path=path)
         yield browser
         browser.close()

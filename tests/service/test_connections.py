@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from serving.web.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, MAX_HEADER_BYTES, UNREAD_DEADLINE_S
-from serving.web.guard import BODY_DEADLINE_S
+from serving.contract import BODY_DEADLINE_S, MAX_HEADER_BYTES
+from serving.web.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, UNREAD_DEADLINE_S
 from tests.service.server import wait_until
 
 LINE = b"POST /predict_pixels HTTP/1.1\r\n"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serving.app import ROUTES
+from serving.contract import MAX_BATCH
 from serving.images import normalise
 from serving.model.recogniser import Recogniser
 from serving.openapi import document
-from serving.schema import MAX_BATCH
 from tests import toy_model
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -33,7 +34,7 @@ def error_of(response, status, code):
     assert set(body["error"]) == {"code", "message"}
     assert body["error"]["code"] == code
     assert body["request_id"] == response.headers["x-request-id"]
-    operation = document()["paths"].get(response.request.url.path, {}).get(response.request.method.lower())
+    operation = document(ROUTES)["paths"].get(response.request.url.path, {}).get(response.request.method.lower())
     if operation:
         documented = operation["responses"][str(status)]["content"]["application/json"]["examples"]
         assert code in documented, f"{code} is not in the OpenAPI document"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving import assets
+from serving.web import assets
 from tests import toy_model
 
 MOST_SCRIPT = 100_000

@@ -1,4 +1,4 @@
-"""The line between the service and the pipeline."""
+"""The line between the service and the pipeline: `serving` imports nothing of `pipeline`, which may import of it."""
 
 import ast
 import subprocess
@@ -13,6 +13,7 @@ ALLOWED = {
     "click",
     "numpy",
     "onnxruntime",
+    "orjson",
     "PIL",
     "prometheus_client",
     "pydantic",
@@ -36,6 +37,15 @@ def test_serving_imports_only_what_the_bento_brings():
     assert files
     for path in files:
         assert set(imported(path)) <= ALLOWED | sys.stdlib_module_names - UNPICKLERS, path
+
+
+def test_serving_imports_nothing_of_the_pipeline():
+    assert any("serving" in imported(path) for path in Path("pipeline").rglob("*.py"))
+    assert not [path for path in SERVING.rglob("*.py") if "pipeline" in imported(path)]
+
+
+def test_the_client_needs_nothing_but_the_standard_library():
+    assert set(imported(SERVING / "client.py")) <= sys.stdlib_module_names
 
 
 def test_the_service_loads_without_what_only_the_pipeline_needs():

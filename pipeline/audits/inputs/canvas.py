@@ -1,5 +1,7 @@
 """Digits at a random size and place on a larger canvas, as people photograph, scan and draw them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -12,16 +14,26 @@ SMALLEST_SHARE = 0.2
 """Of the canvas' side, in the same way."""
 
 
-def place(images: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Put each of ``images``, uint8 [N, 28, 28] with bright ink, on a black canvas: uint8 [N, side, side].
+@dataclass(frozen=True)
+class Layout:
+    """Where N frames lie on canvases of ``side`` pixels: their sizes, int [N], and top left corners, int [2, N]."""
 
-    The size of its frame is drawn evenly on a logarithmic scale, up to the whole canvas.
-    """
+    side: int
+    sizes: NDArray[np.int64]
+    corners: NDArray[np.int64]
+
+
+def layout(count: int, side: int, rng: np.random.Generator) -> Layout:
+    """Draw ``count`` frames: their size evenly on a logarithmic scale, up to the whole canvas, their place anywhere."""
     low, high = max(SMALLEST, SMALLEST_SHARE * side), side
-    sizes = np.rint(np.exp(rng.uniform(np.log(low), np.log(high), len(images)))).astype(int)
-    corners = rng.integers(0, side - sizes + 1, (2, len(images)))
-    canvases = np.zeros((len(images), side, side), np.uint8)
-    for canvas, image, size, top, left in zip(canvases, images, sizes, *corners, strict=True):
+    sizes = np.rint(np.exp(rng.uniform(np.log(low), np.log(high), count))).astype(int)
+    return Layout(side, sizes, rng.integers(0, side - sizes + 1, (2, count)))
+
+
+def place(images: NDArray[np.uint8], where: Layout) -> NDArray[np.uint8]:
+    """Put each of ``images``, uint8 [N, 28, 28] with bright ink, on a black canvas: uint8 [N, side, side]."""
+    canvases = np.zeros((len(images), where.side, where.side), np.uint8)
+    for canvas, image, size, top, left in zip(canvases, images, where.sizes, *where.corners, strict=True):
         large = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
         canvas[top : top + size, left : left + size] = large
     return canvases

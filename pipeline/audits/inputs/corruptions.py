@@ -1,4 +1,4 @@
-"""Damaged pictures of digits: MNIST-C-style corruptions, re-implemented, and the families of the severity curves.
+"""Corrupted pictures of digits: MNIST-C-style corruptions, re-implemented, and the families of the severity curves.
 
 After Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision" (arXiv 1906.02337, 2019): the names, the
 severities and the default severity of each are theirs, the code is not. It works on a whole batch at once and is
@@ -6,8 +6,7 @@ seeded. Departures: blurs run in both directions, motion blur is a half Gaussian
 cut from as many as 256 fractal maps. What is measured on these pictures is not a score on MNIST-C itself.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.feature import canny
+
+from pipeline.audits.inputs.corruption import (
+    CORRUPTIONS,
+    CURVES,
+    Batch,
+    corruption,
+    curve,
+    degrees,
+    pixels,
+    share,
+)
 
 SIDE = 28
 CENTRE = (SIDE - 1) / 2
@@ -25,28 +35,14 @@ LINE_REACH = 2.3  # pixels above and below a drawn line's middle at which its sh
 SHEET = 500  # images laid beside one another for one call of the edge detector
 GAP = 4  # blank pixels around each of them, as far as its smoothing reaches
 
-Batch = NDArray[np.float32]
-"""Images, float32 [N, 28, 28] in 0..1, ink bright."""
-
-
-@dataclass(frozen=True)
-class Corruption:
-    """A way of damaging pictures.
-
-    apply: from a batch, a dial and a generator to a batch, which may leave 0..1.
-    levels: the dial at each severity, from 1 on; one alone where severity has no meaning.
-    default: the severity that is used where none is asked for.
-    """
-
-    apply: Callable[[Batch, Any, np.random.Generator], Batch]
-    levels: tuple[Any, ...]
-    default: int = 1
-
 
 def corrupt(
     images: NDArray[np.uint8], name: str, rng: np.random.Generator, severity: int | None = None
 ) -> NDArray[np.uint8]:
-    """Return ``images``, uint8 [N, 28, 28] with bright ink, damaged in the way called ``name``: uint8 [N, 28, 28].
+    """Return ``images``, uint8 [N, 28, 28] with bright ink, corrupted in the way called ``name``: uint8 [N, 28, 28].
+
+    Args:
+        severity: counted from 1, the slightest.
 
     Raises:
         ValueError: there is no such corruption, or it has no such severity.
@@ -54,57 +50,51 @@ def corrupt(
     known = CORRUPTIONS | CURVES
     if name not in known:
         raise ValueError(f"there is no corruption {name!r}; there is: {', '.join(known)}")
-    corruption = known[name]
-    severity = corruption.default if severity is None else severity
-    if not 1 <= severity <= len(corruption.levels):
-        raise ValueError(f"{name} has the severities 1 to {len(corruption.levels)}, not {severity}")
-    damaged = corruption.apply(np.divide(images, 255, dtype=np.float32), corruption.levels[severity - 1], rng)
-    return np.rint(np.clip(damaged, 0, 1) * 255).astype(np.uint8)
+    one = known[name]
+    severity = one.default if severity is None else severity
+    if not 1 <= severity <= len(one.severities):
+        raise ValueError(f"{name} has the severities 1 to {len(one.severities)}, not {severity}")
+    made = one.apply(np.divide(images, 255, dtype=np.float32), one.severities[severity - 1], rng)
+    return np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8)
 
 
-def evaluate(
-    read: Callable[[NDArray[np.uint8]], np.ndarray],
-    images: NDArray[np.uint8],
-    labels: np.ndarray,
-    rng: np.random.Generator,
-    names: Iterable[str] | None = None,
-) -> dict[str, float]:
-    """The accuracy of ``read``, from uint8 [N, 28, 28] to digits [N], under each corruption at its default severity.
-
-    Args:
-        names: of the corruptions, all fifteen where None.
-    """
-    names = CORRUPTIONS if names is None else names
-    return {name: float((read(corrupt(images, name, rng)) == labels).mean()) for name in names}
-
-
+@corruption("grain of a dim light", (60, 25, 12, 5, 3), 5, (0.9640, 0.9771))
 def shot_noise(images: Batch, photons: float, rng: np.random.Generator) -> Batch:
     """Grain of a dim light: as many photons as chance sends, ``photons`` on average at full brightness."""
     return (rng.poisson(images * photons) / photons).astype(np.float32)
 
 
+@corruption("black and white specks", (0.03, 0.06, 0.09, 0.17, 0.27), 4, (0.7749, 0.9590))
 def impulse_noise(images: Batch, share: float, rng: np.random.Generator) -> Batch:
     """Salt and pepper: this share of the pixels turns black or white, either as often."""
     chance = rng.random(images.shape, dtype=np.float32)
     return np.where(chance < share, chance < share / 2, images).astype(np.float32)
 
 
-def gaussian_noise(images: Batch, deviation: float, rng: np.random.Generator) -> Batch:
+@curve((0.1, 0.2, 0.3, 0.4, 0.5), lambda deviation: f"±{share(deviation)}")
+def noise(images: Batch, deviation: float, rng: np.random.Generator) -> Batch:
     return images + deviation * rng.standard_normal(images.shape, dtype=np.float32)
 
 
-def gaussian_blur(images: Batch, sigma: float, rng: np.random.Generator | None = None) -> Batch:
+@curve((0.5, 1.0, 1.5, 2.0, 2.5), pixels)
+def blur(images: Batch, sigma: float, rng: np.random.Generator | None = None) -> Batch:
     return ndimage.gaussian_filter(images, (0, sigma, sigma), mode="nearest")
 
 
-def glass_blur(images: Batch, dial: tuple[float, int, int], rng: np.random.Generator) -> Batch:
+@corruption(
+    "seen through frosted glass",
+    ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
+    1,
+    (0.3966, 0.8979),
+)
+def glass_blur(images: Batch, severity: tuple[float, int, int], rng: np.random.Generator) -> Batch:
     """Frosted glass: blurred, pixels swapped with near ones, blurred again.
 
     Args:
-        dial: the blur's sigma; how far a pixel may move, in pixels; how often all are gone through.
+        severity: the blur's sigma; how far a pixel may move, in pixels; how often all are gone through.
     """
-    sigma, reach, rounds = dial
-    pixels = gaussian_blur(images, sigma).reshape(len(images), SIDE * SIDE).T.copy()
+    sigma, reach, rounds = severity
+    pixels = blur(images, sigma).reshape(len(images), SIDE * SIDE).T.copy()
     inner = range(SIDE - reach, reach, -1)
     everyone = np.arange(len(images))
     for row, column in [(row, column) for _ in range(rounds) for row in inner for column in inner]:
@@ -114,16 +104,17 @@ def glass_blur(images: Batch, dial: tuple[float, int, int], rng: np.random.Gener
         moved = pixels[there, everyone]
         pixels[there, everyone] = pixels[here]
         pixels[here] = moved
-    return gaussian_blur(pixels.T.reshape(images.shape), sigma)
+    return blur(pixels.T.reshape(images.shape), sigma)
 
 
-def motion_blur(images: Batch, dial: tuple[int, float], rng: np.random.Generator) -> Batch:
+@corruption("smeared by a moving hand", ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)), 1, (0.4740, 0.9082))
+def motion_blur(images: Batch, severity: tuple[int, float], rng: np.random.Generator) -> Batch:
     """The trail of a moving hand: a half Gaussian to one side, along a line at most 45 degrees from the level.
 
     Args:
-        dial: the kernel's radius and sigma, in pixels, as ImageMagick means them.
+        severity: the kernel's radius and sigma, in pixels, as ImageMagick means them.
     """
-    radius, sigma = dial
+    radius, sigma = severity
     steps = np.arange(2 * radius + 1)
     weights = np.exp(-(steps**2) / (2 * sigma**2))
     weights /= weights.sum()
@@ -162,16 +153,30 @@ def one_way_or_the_other(
     """Warp each image by the matrix of ``size`` or of minus ``size``, as chance has it."""
     forward = rng.random(len(images)) < 0.5
     warped = np.empty_like(images)
-    for rows, dial in ((forward, size), (~forward, -size)):
-        warped[rows] = warp(images[rows], matrix(dial))
+    for rows, severity in ((forward, size), (~forward, -size)):
+        warped[rows] = warp(images[rows], matrix(severity))
     return warped
 
 
+@corruption(
+    "slanted by 21°",
+    (0.2, 0.4, 0.6, 0.8, 1.0),
+    2,
+    (0.9545, 0.9556),
+    told=lambda angle: degrees(np.arctan(np.sin(angle))),
+)
 def shear(images: Batch, angle: float, rng: np.random.Generator) -> Batch:
     """Slanted so that the top moves by the sine of ``angle``, and taller by its cosine, as scikit-image sheared."""
     return one_way_or_the_other(images, lambda turn: np.array([[np.cos(turn), 0], [-np.sin(turn), 1]]), angle, rng)
 
 
+@corruption("shrunk to 70 %", (0.9, 0.8, 0.7, 0.6, 0.5), 3, (0.8910, 0.8842), told=share)
+def scale(images: Batch, size: float, rng: np.random.Generator) -> Batch:
+    """Shrunk to ``size``."""
+    return warp(images, np.eye(2) / size)
+
+
+@corruption("turned by 23°", (0.2, 0.4, 0.6, 0.8, 1.0), 2, (0.8989, 0.8895), told=degrees)
 def rotate(images: Batch, angle: float, rng: np.random.Generator) -> Batch:
     """Turned by ``angle``, in radians."""
 
@@ -181,40 +186,40 @@ def rotate(images: Batch, angle: float, rng: np.random.Generator) -> Batch:
     return one_way_or_the_other(images, rotation, angle, rng)
 
 
-def scale(images: Batch, size: float, rng: np.random.Generator) -> Batch:
-    """Shrunk to ``size``."""
-    return warp(images, np.eye(2) / size)
+@corruption("everything much brighter", (0.1, 0.2, 0.3, 0.4, 0.5), 5, (0.8266, 0.9698))
+def brightness(images: Batch, more: float, rng: np.random.Generator) -> Batch:
+    return images + np.float32(more)
 
 
+@corruption("moved by 3 pixels both ways", (1, 2, 3, 4, 5), 3, (0.4742, 0.4436), told=pixels)
 def translate(images: Batch, pixels: int, rng: np.random.Generator) -> Batch:
     """Moved to one of the four corners, by as many pixels across as down."""
     down, right = rng.choice([-pixels, pixels], (2, len(images)))
     return shifted_views(images, pixels)(down, right)
 
 
-def brightness(images: Batch, more: float, rng: np.random.Generator) -> Batch:
-    return images + np.float32(more)
-
-
+@curve((0.8, 0.6, 0.4, 0.2, 0.1), share)
 def contrast(images: Batch, share: float, rng: np.random.Generator) -> Batch:
     """Faded towards each image's own mean until this share of its contrast is left."""
     mean = images.mean(axis=(1, 2), keepdims=True)
     return mean + np.float32(share) * (images - mean)
 
 
+@corruption("both sides turned to their negative", (7,), 1, (0.9540, 0.9540))
 def stripe(images: Batch, columns: int, rng: np.random.Generator) -> Batch:
     """The outermost columns on either side turned into their negative."""
     outer = np.minimum(np.arange(SIDE), np.arange(SIDE)[::-1]) < columns
     return np.where(outer, 1 - images, images)
 
 
-def fog(images: Batch, dial: tuple[float, float], rng: np.random.Generator) -> Batch:
+@corruption("behind clouds", ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)), 5, (0.1435, 0.9700))
+def fog(images: Batch, severity: tuple[float, float], rng: np.random.Generator) -> Batch:
     """Clouds in front of the digit.
 
     Args:
-        dial: their brightness beside the digit's, and how fast finer structure loses strength.
+        severity: their brightness beside the digit's, and how fast finer structure loses strength.
     """
-    density, decay = dial
+    density, decay = severity
     maps = clouds(min(len(images), FOG_MAPS), decay, rng)
     chosen = np.arange(len(images)) % max(len(maps), 1)
     windows = sliding_window_view(maps, (SIDE, SIDE), axis=(1, 2))
@@ -247,20 +252,33 @@ def clouds(count: int, decay: float, rng: np.random.Generator) -> Batch:
     return (maps - low) / (high - low)
 
 
-def spatter(images: Batch, dial: tuple[float, float, float, float, float], rng: np.random.Generator) -> Batch:
+@corruption(
+    "spattered with mud",
+    (
+        (0.65, 0.3, 4, 0.69, 0.6),
+        (0.65, 0.3, 3, 0.68, 0.6),
+        (0.65, 0.3, 2, 0.68, 0.5),
+        (0.65, 0.3, 1, 0.65, 1.5),
+        (0.67, 0.4, 1, 0.65, 1.5),
+    ),
+    4,
+    (0.9778, 0.9796),
+)
+def spatter(images: Batch, severity: tuple[float, float, float, float, float], rng: np.random.Generator) -> Batch:
     """Splashes of mud.
 
     Args:
-        dial: mean and deviation of the noise that the splashes come from, its blur's sigma, the level above which it
-            is mud, the sigma that softens the mud's edge.
+        severity: mean and deviation of the noise that the splashes come from, its blur's sigma, the level above
+            which it is mud, the sigma that softens the mud's edge.
     """
-    mean, deviation, sigma, level, softness = dial
+    mean, deviation, sigma, level, softness = severity
     noise = rng.normal(mean, deviation, images.shape).astype(np.float32)
-    mud = gaussian_blur((gaussian_blur(noise, sigma) > level).astype(np.float32), softness)
+    mud = blur((blur(noise, sigma) > level).astype(np.float32), softness)
     mud[mud < 0.8] = 0
     return images * (1 - mud) + np.float32(MUD) * mud
 
 
+@corruption("a dotted line across", (4,), 1, (0.9819, 0.9801))
 def dotted_line(images: Batch, period: int, rng: np.random.Generator) -> Batch:
     """A line from the left edge to the right one, anywhere, half of each ``period`` of columns left out."""
     first, last = rng.integers(0, SIDE - 1, (2, len(images)))
@@ -269,6 +287,7 @@ def dotted_line(images: Batch, period: int, rng: np.random.Generator) -> Batch:
     return images + line * (np.arange(SIDE) % period >= period // 2)
 
 
+@corruption("a zigzag across", (2.0,), 1, (0.9040, 0.9226))
 def zigzag(images: Batch, size: float, rng: np.random.Generator) -> Batch:
     """A zigzag from left to right, anywhere, ``size`` pixels high to each side, its strokes at right angles."""
     left, right = 2, SIDE - 3
@@ -297,6 +316,7 @@ def stroke(left: np.ndarray, first: np.ndarray, right: np.ndarray, last: np.ndar
     return shade.transpose(2, 0, 1)
 
 
+@corruption("outlines alone", (1.0,), 1, (0.7722, 0.7734))
 def canny_edges(images: Batch, sigma: float, rng: np.random.Generator) -> Batch:
     """Outlines alone (Canny 1986)."""
     edges = np.empty_like(images)
@@ -307,47 +327,9 @@ def canny_edges(images: Batch, sigma: float, rng: np.random.Generator) -> Batch:
     return edges
 
 
-def occlude(images: Batch, side: int, rng: np.random.Generator) -> Batch:
+@curve((4, 6, 8, 10, 12), pixels)
+def occlusion(images: Batch, side: int, rng: np.random.Generator) -> Batch:
     """A black square of ``side`` pixels, anywhere within the 20x20 that the digit fills."""
     top, left = rng.integers(4, SIDE - 4 - side + 1, (2, len(images), 1))
     rows, columns = ((start <= np.arange(SIDE)) & (np.arange(SIDE) < start + side) for start in (top, left))
     return np.where(rows[:, :, None] & columns[:, None, :], 0, images)
-
-
-CORRUPTIONS: dict[str, Corruption] = {
-    "shot_noise": Corruption(shot_noise, (60, 25, 12, 5, 3), default=5),
-    "impulse_noise": Corruption(impulse_noise, (0.03, 0.06, 0.09, 0.17, 0.27), default=4),
-    "glass_blur": Corruption(glass_blur, ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)), default=1),
-    "motion_blur": Corruption(motion_blur, ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)), default=1),
-    "shear": Corruption(shear, (0.2, 0.4, 0.6, 0.8, 1.0), default=2),
-    "scale": Corruption(scale, (0.9, 0.8, 0.7, 0.6, 0.5), default=3),
-    "rotate": Corruption(rotate, (0.2, 0.4, 0.6, 0.8, 1.0), default=2),
-    "brightness": Corruption(brightness, (0.1, 0.2, 0.3, 0.4, 0.5), default=5),
-    "translate": Corruption(translate, (1, 2, 3, 4, 5), default=3),
-    "stripe": Corruption(stripe, (7,)),
-    "fog": Corruption(fog, ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)), default=5),
-    "spatter": Corruption(
-        spatter,
-        (
-            (0.65, 0.3, 4, 0.69, 0.6),
-            (0.65, 0.3, 3, 0.68, 0.6),
-            (0.65, 0.3, 2, 0.68, 0.5),
-            (0.65, 0.3, 1, 0.65, 1.5),
-            (0.67, 0.4, 1, 0.65, 1.5),
-        ),
-        default=4,
-    ),
-    "dotted_line": Corruption(dotted_line, (4,)),
-    "zigzag": Corruption(zigzag, (2.0,)),
-    "canny_edges": Corruption(canny_edges, (1.0,)),
-}
-"""The fifteen of MNIST-C, in its order."""
-
-CURVES: dict[str, Corruption] = {
-    **{name: CORRUPTIONS[name] for name in ("rotate", "shear", "scale", "translate")},
-    "noise": Corruption(gaussian_noise, (0.1, 0.2, 0.3, 0.4, 0.5)),
-    "blur": Corruption(gaussian_blur, (0.5, 1.0, 1.5, 2.0, 2.5)),
-    "contrast": Corruption(contrast, (0.8, 0.6, 0.4, 0.2, 0.1)),
-    "occlusion": Corruption(occlude, (4, 6, 8, 10, 12)),
-}
-"""The families whose accuracy is followed from the slightest to the strongest of five levels."""

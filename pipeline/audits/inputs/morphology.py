@@ -43,6 +43,30 @@ class Stroke:
     thickness: float
 
 
+Apply = Callable[[Stroke, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A change of strokes, from a stroke to its ink, bool or float [112, 112] in 0..1; what it does, for people."""
+
+    apply: Apply
+    description: str
+
+
+PERTURBATIONS: dict[str, Perturbation] = {}
+
+
+def perturbation(name: str, description: str) -> Callable[[Apply], Apply]:
+    """Enter the function that follows in `PERTURBATIONS`."""
+
+    def enter(apply: Apply) -> Apply:
+        PERTURBATIONS[name] = Perturbation(apply, description)
+        return apply
+
+    return enter
+
+
 def strokes(images: NDArray[np.uint8]) -> list[Stroke]:
     """The strokes of ``images``, uint8 [N, H, W] with bright ink."""
     return [stroke(image) for image in images]
@@ -63,9 +87,9 @@ def perturb(digits: Sequence[Stroke], name: str, rng: np.random.Generator) -> ND
     """
     if name not in PERTURBATIONS:
         raise ValueError(f"there is no perturbation {name!r}; there is: {', '.join(PERTURBATIONS)}")
-    change = PERTURBATIONS[name]
+    apply = PERTURBATIONS[name].apply
     small = [
-        pyramid_reduce(change(digit, rng).astype(np.float64), downscale=ENLARGEMENT, order=3)
+        pyramid_reduce(apply(digit, rng).astype(np.float64), downscale=ENLARGEMENT, order=3)
         if digit.skeleton.any()
         else np.zeros(np.array(digit.ink.shape) // ENLARGEMENT)
         for digit in digits
@@ -73,14 +97,17 @@ def perturb(digits: Sequence[Stroke], name: str, rng: np.random.Generator) -> ND
     return np.rint(np.clip(np.stack(small), 0, 1) * 255).astype(np.uint8)
 
 
+@perturbation("thinning", "strokes 70 % thinner")
 def thin(digit: Stroke, rng: np.random.Generator) -> Mask:
     return digit.distance > int(THINNING * digit.thickness / 2)
 
 
+@perturbation("thickening", "strokes twice as thick")
 def thicken(digit: Stroke, rng: np.random.Generator) -> Mask:
     return ndimage.distance_transform_edt(~digit.ink) <= int(THICKENING * digit.thickness / 2)
 
 
+@perturbation("swelling", "blown up at one point")
 def swell(digit: Stroke, rng: np.random.Generator) -> np.ndarray:
     """Blown up around a point of the stroke, float [112, 112] in 0..1."""
     centre = rng.choice(np.argwhere(digit.skeleton))[:, None, None]
@@ -90,6 +117,7 @@ def swell(digit: Stroke, rng: np.random.Generator) -> np.ndarray:
     return ndimage.map_coordinates(digit.ink.astype(np.float64), centre + pull * offset, order=1)
 
 
+@perturbation("fractures", "strokes broken in 3 places")
 def fracture(digit: Stroke, rng: np.random.Generator) -> Mask:
     """Broken straight across, at points of the skeleton away from its ends and forks."""
     broken = digit.ink.copy()
@@ -119,11 +147,3 @@ def directions(skeleton: Mask, place: NDArray[np.int64]) -> tuple[np.ndarray, np
     spread = (near - near.mean(axis=0)).T
     across, along = np.linalg.eigh(spread @ spread.T)[1].T
     return along, across
-
-
-PERTURBATIONS: dict[str, Callable[[Stroke, np.random.Generator], np.ndarray]] = {
-    "thinning": thin,
-    "thickening": thicken,
-    "swelling": swell,
-    "fractures": fracture,
-}

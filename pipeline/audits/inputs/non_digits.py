@@ -6,16 +6,12 @@ their heads.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
-from torch import nn
-
-from pipeline.models.networks import standardise
 
 SIDE = 28
 FINE = 4
@@ -31,19 +27,18 @@ FONTS = tuple(
 )
 """Bundled with matplotlib."""
 
-STEPS, STRIDE = 40, 0.5
-"""Of the search for fooling images: how many, and how far each goes in Euclidean distance, pixels counting to 1."""
 
-
-def sets(images: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Every set but the fooling images, by its name.
+def sets(
+    images: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
+) -> dict[str, Callable[[], np.ndarray]]:
+    """What makes each set but the fooling images, by its name.
 
     Args:
         images: uint8 [N, 28, 28], digits of which the sets "two digits", "overlapping digits" and "permuted pixels" are
             made; labels: [N], theirs.
         count: of the pictures in each set.
     """
-    drawn: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
+    drawn = {
         "uniform noise": uniform_noise,
         "Gaussian noise": gaussian_noise,
         "salt and pepper": salt_and_pepper,
@@ -60,8 +55,8 @@ def sets(images: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Gene
     }
     streams = iter(rng.spawn(len(drawn) + len(made)))
     return {
-        **{name: draw(count, next(streams)) for name, draw in drawn.items()},
-        **{name: make(images, labels, count, next(streams)) for name, make in made.items()},
+        **{name: partial(draw, count, next(streams)) for name, draw in drawn.items()},
+        **{name: partial(make, images, labels, count, next(streams)) for name, make in made.items()},
     }
 
 
@@ -145,26 +140,6 @@ def permuted_pixels(images: np.ndarray, labels: np.ndarray, count: int, rng: np.
     """Digits whose pixels are shuffled, in each picture otherwise."""
     chosen = images[rng.integers(0, len(images), count)].reshape(count, -1)
     return rng.permuted(chosen, axis=1).reshape(count, SIDE, SIDE)
-
-
-def fooling(network: nn.Module, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise changed by the network's gradient until the network is certain that it sees a digit drawn by lot.
-
-    After Nguyen, Yosinski and Clune (2015), on the network alone: nobody tells the search what else is served.
-
-    Args:
-        network: float [N, 1, 28, 28], normalised, to logits, float [N, 10].
-    """
-    brightest = rng.uniform(0.25, 1, (count, 1, 1, 1))
-    pixels = torch.from_numpy((rng.random((count, 1, SIDE, SIDE)) * brightest).astype(np.float32))
-    targets = torch.from_numpy(rng.integers(0, 10, count))
-    for _ in range(STEPS):
-        pixels.requires_grad_(True)
-        loss = F.cross_entropy(network(standardise(pixels)), targets, reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, pixels)
-        size = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
-        pixels = (pixels.detach() - STRIDE * gradient / size).clamp(0, 1)
-    return _pixels(255 * pixels[:, 0].numpy())
 
 
 def _pixels(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import promote
 from pipeline.tracking import refill, registry, runs, store
+from tests.pipeline.tracking import last_version
 from tests.pipeline.tracking import project as made_up
 
 NAME = "inkwell-mnist-sample"
@@ -174,3 +175,43 @@ def test_since_when_can_be_told(project: Path) -> None:
     client.delete_registered_model(NAME)
     registry.publish_promotion(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     assert "since 2026-01-02 03:04:05 UTC" in client.get_registered_model(NAME).description
+
+
+@pytest.fixture
+def updated(project: Path, mlflow_store: Path, empty_database: Path) -> Path:
+    """The project with models/best and a store of the last version, and candidates of this one."""
+    promote.main([])
+    best = project / "models/best"
+    last_version.take_back(best)
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    last_version.fill_store(best)
+    made_up.train(project, "convnet", gain=0.3)
+    made_up.audit(project, "convnet")
+    return project
+
+
+@pytest.mark.parametrize(("errors", "stays"), [(30, True), (0, False)])
+def test_a_store_of_the_last_version_is_gone_on_with(updated: Path, errors: int, stays: bool) -> None:
+    client = store.open_store()
+    [old] = client.search_model_versions(f"name = '{NAME}'")
+    made_up.evaluate(updated, "convnet", errors, first=100)
+    run_all()
+    champion = client.get_model_version_by_alias(NAME, "champion")
+    assert (champion.version == old.version) is stays
+    reigns = {key for key in client.get_registered_model(NAME).tags if key.startswith("champion")}
+    assert len(reigns) == (1 if stays else 2)
+    assert ("champion_until" in client.get_model_version(NAME, old.version).tags) is not stays
+    assert client.get_run(str(old.run_id)).data.metrics == {"recipe/error": 0.004}
+    assert len(client.search_model_versions(f"name = '{NAME}'")) == 1 + len(made_up.NETWORKS)
+    before = summary()
+    refill.main([])
+    assert summary() == before
+
+
+def test_a_champion_of_the_last_version_is_filled_into_a_new_store(
+    updated: Path, mlflow_store: Path, empty_database: Path
+) -> None:
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    refill.main([])
+    champion = store.open_store().get_model_version_by_alias(NAME, "champion")
+    assert (champion.tags["network"], champion.tags["run_key"]) == (last_version.NETWORK, last_version.RUN_KEY)

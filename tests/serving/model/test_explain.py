@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from pipeline.showcase import inside as showcase
 from serving import images, schema
 from serving.errors import ApiError
-from serving.model.activations import Inside
+from serving.model.activations import Activations
 from serving.model.explain import explain, raster
 from serving.model.recogniser import Recogniser
 from tests import toy_model
@@ -20,7 +20,7 @@ def served(tmp_path_factory):
     model = toy_model.write(folder / "model.onnx")
     (folder / "inside.onnx").write_bytes(showcase.derive(model.read_bytes()))
     recogniser = Recogniser(model)
-    return recogniser, Inside(folder / "inside.onnx", recogniser.sha256)
+    return recogniser, Activations(folder / "inside.onnx", recogniser.sha256)
 
 
 def png(image):
@@ -44,7 +44,7 @@ def test_the_answer_is_that_of_predict(served):
     recogniser, _ = served
     data = png(Image.fromarray(toy_model.image(7)))
     [expected] = schema.answers(recogniser.predict(images.decode(data)[None]), recogniser)
-    assert explain(data, *served).answer == expected
+    assert explain(data, *served).answer.model_dump() == expected
 
 
 def test_it_tells_where_the_ink_was_and_what_the_network_sees(served):

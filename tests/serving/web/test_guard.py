@@ -8,12 +8,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from serving.web import guard, reply
-from serving.web.bodies import MAX_BODY_BYTES, SMALL_BODY_BYTES
+from serving.contract import MAX_BODY_BYTES
+from serving.web import deadlines, error_shape
+from serving.web.bodies import SMALL_BODY_BYTES
 from serving.web.drain import Drain
-from serving.web.guard import Guard
+from serving.web.guard import guarded
 from serving.web.keys import Keys
-from serving.web.limits import Line
+from serving.web.limits import BoundedPool
 from serving.web.log import logger
 from serving.web.metrics import Metrics
 
@@ -26,15 +27,15 @@ def log(monkeypatch):
     monkeypatch.setattr(logger, "propagate", True)
 
 
-def guarded(app, keys=None):
+def around_app(app, keys=None, drain=None):
     route = Route("/", app, methods=["POST"])
     route.app = app
     around = Starlette(routes=[route])
-    around.state.drain, around.state.metrics, around.state.decoders = Drain(), Metrics(), Line(1)
-    return Guard(around, answering(404), keys or Keys())
+    around.state.drain, around.state.metrics, around.state.decoders = drain or Drain(), Metrics(), BoundedPool(1)
+    return guarded(around, answering(404), keys or Keys())
 
 
-def call(app, messages=(BODY,), around=guarded, headers=()):
+def call(app, messages=(BODY,), around=around_app, headers=()):
     """One request through the guard: status, headers and body of the answer, or None if there was none."""
     sent = []
 
@@ -92,8 +93,8 @@ def test_a_crash_is_a_500_that_tells_nothing(caplog):
 
 
 def test_a_body_that_does_not_come_is_408(monkeypatch):
-    monkeypatch.setattr(guard, "BODY_DEADLINE_S", 0.05)
-    monkeypatch.setattr(reply, "LINGER_S", 0.05)
+    monkeypatch.setattr(deadlines, "BODY_DEADLINE_S", 0.05)
+    monkeypatch.setattr(error_shape, "LINGER_S", 0.05)
     status, headers, body = call(answering(200), [BODY | {"more_body": True}])
     assert status == 408
     assert json.loads(body)["error"]["code"] == "body_too_slow"
@@ -101,8 +102,8 @@ def test_a_body_that_does_not_come_is_408(monkeypatch):
 
 
 def test_while_too_many_pictures_wait_a_large_body_is_refused_before_it_is_read(monkeypatch):
-    monkeypatch.setattr(Line, "full", True)
-    monkeypatch.setattr(reply, "LINGER_S", 0.05)
+    monkeypatch.setattr(BoundedPool, "full", True)
+    monkeypatch.setattr(error_shape, "LINGER_S", 0.05)
     status, headers, _ = call(crash, [], headers=[(b"content-length", b"%d" % (SMALL_BODY_BYTES + 1))])
     assert (status, headers[b"connection"]) == (503, b"close")
     assert call(answering(200), headers=[(b"content-length", b"%d" % SMALL_BODY_BYTES)])[0] == 200
@@ -137,7 +138,7 @@ def test_the_body_arrives_whole():
 
 
 def test_an_answer_that_takes_too_long_is_503(monkeypatch):
-    monkeypatch.setattr(guard, "ANSWER_DEADLINE_S", 0.05)
+    monkeypatch.setattr(deadlines, "ANSWER_DEADLINE_S", 0.05)
 
     async def never(scope, receive, send):
         await asyncio.sleep(5)
@@ -148,7 +149,7 @@ def test_an_answer_that_takes_too_long_is_503(monkeypatch):
 
 
 def test_a_client_that_does_not_take_its_answer_does_not_keep_it_for_ever(monkeypatch):
-    monkeypatch.setattr(guard, "ANSWER_DEADLINE_S", 0.05)
+    monkeypatch.setattr(deadlines, "ANSWER_DEADLINE_S", 0.05)
 
     async def stuck(scope, receive, send):
         await answering(200)(scope, receive, send)
@@ -159,9 +160,9 @@ def test_a_client_that_does_not_take_its_answer_does_not_keep_it_for_ever(monkey
 
 def test_while_it_leaves_it_asks_clients_to_go():
     def leaving(app):
-        around = guarded(app)
-        around.drain.begun = True
-        return around
+        drain = Drain()
+        drain.begun = True
+        return around_app(app, drain=drain)
 
     assert b"connection" not in call(answering(200))[1]
     assert call(answering(200), around=leaving)[1][b"connection"] == b"close"
@@ -177,7 +178,7 @@ def test_every_answer_has_the_security_headers():
 
 def test_without_a_key_there_is_no_answer():
     keys = Keys.from_environment({"INKWELL_API_KEYS": "a-key-of-some-length"})
-    status, headers, body = call(answering(200), around=lambda app: guarded(app, keys))
+    status, headers, body = call(answering(200), around=lambda app: around_app(app, keys))
     assert status == 401
     assert headers[b"www-authenticate"].startswith(b"Basic")
     assert json.loads(body)["error"]["code"] == "unauthorized"

@@ -6,7 +6,7 @@ import pytest
 
 from serving.errors import ApiError
 from serving.web import limits
-from serving.web.limits import Line
+from serving.web.limits import BoundedPool
 
 
 def statuses(line, seconds, count):
@@ -23,20 +23,20 @@ def statuses(line, seconds, count):
 
 def test_who_would_wait_too_long_is_refused_at_once_and_the_others_are_served_in_time(monkeypatch):
     monkeypatch.setattr(limits, "LONGEST_WAIT_S", 0.2)
-    results, took = statuses(Line(2), 0.1, 20)
+    results, took = statuses(BoundedPool(2), 0.1, 20)
     assert 2 <= results.count(None) <= 8
     assert set(results) == {None, 503}
     assert took < 1
 
 
 def test_quick_turns_are_all_taken():
-    results, _ = statuses(Line(2), 0.001, 100)
+    results, _ = statuses(BoundedPool(2), 0.001, 100)
     assert set(results) == {None}
 
 
 def test_who_gives_up_waiting_or_fails_leaves_no_trace():
     async def run():
-        line = Line(1)
+        line = BoundedPool(1)
         with pytest.raises(ZeroDivisionError):
             await line.run(divmod, 1, 0)
         working = asyncio.create_task(line.run(time.sleep, 0.1))
@@ -54,7 +54,7 @@ def test_who_gives_up_waiting_for_work_leaves_its_place_taken_until_it_is_done()
     done = threading.Event()
 
     async def run():
-        line = Line(1)
+        line = BoundedPool(1)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(line.run(done.wait, 5), 0.05)
         next_one = asyncio.create_task(line.run(time.perf_counter))
@@ -68,5 +68,5 @@ def test_who_gives_up_waiting_for_work_leaves_its_place_taken_until_it_is_done()
 
 def test_however_short_the_turns_only_so_many_wait(monkeypatch):
     monkeypatch.setattr(limits, "LONGEST_WAIT_S", 60)
-    results, _ = statuses(Line(2), 0.0001, limits.MOST_WAITING + 20)
+    results, _ = statuses(BoundedPool(2), 0.0001, limits.MAX_WAITING + 20)
     assert results.count(503) == 19  # who is at work does not wait

@@ -9,9 +9,9 @@ import httptools
 import pytest
 
 from benchmarks.load import request
-from serving.model.micro_batching import Together
+from serving.model.micro_batching import MicroBatcher
 from serving.web import log
-from serving.web.limits import MOST_WAITING, Line
+from serving.web.limits import MAX_WAITING, BoundedPool
 from serving.web.metrics import Metrics
 from serving.web.shedding import Shedding
 
@@ -44,13 +44,13 @@ class Parsed:
 @pytest.fixture
 def shedding(monkeypatch):
     monkeypatch.setattr(asyncio, "get_running_loop", lambda: Mock())  # in which no turn ends
-    return Shedding(Together(lambda pixels: []), Line(1), Metrics())
+    return Shedding(MicroBatcher(lambda pixels: []), BoundedPool(1), Metrics())
 
 
 @pytest.fixture
 def crowded(shedding, monkeypatch):
     """Too many wait for the network."""
-    monkeypatch.setattr(Together, "room", 0)
+    monkeypatch.setattr(MicroBatcher, "capacity", 0)
     return shedding
 
 
@@ -71,7 +71,7 @@ def test_a_refusal_is_a_whole_answer_in_the_one_shape_with_an_id_of_its_own(crow
 
 
 def test_while_pictures_wait_to_be_decoded_only_those_are_refused(shedding, monkeypatch):
-    monkeypatch.setattr(Line, "full", True)
+    monkeypatch.setattr(BoundedPool, "full", True)
     assert shedding.refusal(PICTURE)
     assert shedding.refusal(SMALL) is None
     assert shedding.refusal(PIXELS) is None
@@ -118,11 +118,11 @@ def test_what_is_refused_is_counted_and_logged(crowded, monkeypatch):
 
 def test_who_was_let_in_and_does_not_wait_yet_takes_room():
     async def run():
-        shedding = Shedding(Together(lambda pixels: []), Line(1), Metrics())
-        first = [shedding.refusal(PIXELS) for _ in range(MOST_WAITING + 5)]
+        shedding = Shedding(MicroBatcher(lambda pixels: []), BoundedPool(1), Metrics())
+        first = [shedding.refusal(PIXELS) for _ in range(MAX_WAITING + 5)]
         await asyncio.sleep(0)
         return first, shedding.refusal(PIXELS)
 
     at_once, next_turn = asyncio.run(run())
-    assert [bool(refusal) for refusal in at_once] == [False] * MOST_WAITING + [True] * 5
+    assert [bool(refusal) for refusal in at_once] == [False] * MAX_WAITING + [True] * 5
     assert next_turn is None

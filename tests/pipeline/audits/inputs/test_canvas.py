@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 
-from pipeline.audits.inputs.canvas import SIDES, SMALLEST, place
+from pipeline.audits.inputs.canvas import SIDES, SMALLEST, layout, place
 
 
 def squares(count: int = 60) -> np.ndarray:
     images = np.zeros((count, 28, 28), np.uint8)
     images[:, 4:24, 4:24] = 255
     return images
+
+
+def placed(side: int, rng: np.random.Generator) -> np.ndarray:
+    return place(squares(), layout(60, side, rng))
 
 
 def extents(canvases: np.ndarray) -> np.ndarray:
@@ -20,7 +24,7 @@ def extents(canvases: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_digit_lies_whole_and_undistorted_on_its_canvas(side):
-    canvases = place(squares(), side, np.random.default_rng(0))
+    canvases = placed(side, np.random.default_rng(0))
     height, width = extents(canvases)
     assert canvases.dtype == np.uint8
     assert canvases.shape == (60, side, side)
@@ -31,9 +35,9 @@ def test_a_digit_lies_whole_and_undistorted_on_its_canvas(side):
 
 
 def test_sizes_and_places_vary_with_the_seed_alone():
-    canvases = place(squares(), 140, np.random.default_rng(0))
-    assert (canvases == place(squares(), 140, np.random.default_rng(0))).all()
-    assert (canvases != place(squares(), 140, np.random.default_rng(1))).any()
+    canvases = placed(140, np.random.default_rng(0))
+    assert (canvases == placed(140, np.random.default_rng(0))).all()
+    assert (canvases != placed(140, np.random.default_rng(1))).any()
     heights = extents(canvases)[0]
     assert heights.min() < 40
     assert heights.max() > 70

@@ -5,7 +5,8 @@ import pytest
 from scipy import ndimage
 from skimage.feature import canny
 
-from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, clouds, corrupt, evaluate
+from pipeline.audits.inputs.corruption import corruption
+from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, clouds, corrupt
 
 ALL = CORRUPTIONS | CURVES
 
@@ -51,11 +52,12 @@ def test_another_seed_gives_other_pictures(name):
     assert (made(name, digits()) != made(name, digits(), seed=1)).any()
 
 
-@pytest.mark.parametrize("name", [name for name, one in ALL.items() if len(one.levels) > 1 and name != "spatter"])
+@pytest.mark.parametrize("name", [name for name, one in ALL.items() if len(one.severities) > 1 and name != "spatter"])
 def test_damage_grows_with_severity(name):
     images = digits(60)
     damage = [
-        np.abs(made(name, images, level).astype(float) - images).mean() for level in range(1, len(ALL[name].levels) + 1)
+        np.abs(made(name, images, level).astype(float) - images).mean()
+        for level in range(1, len(ALL[name].severities) + 1)
     ]
     if name == "motion_blur":  # radius and width grow, but a long trail is a faint one
         assert damage[0] < damage[1]
@@ -214,7 +216,7 @@ def test_canny_finds_the_edges_that_scikit_image_finds_one_by_one():
 
 def test_occlusion_blackens_one_square_and_nothing_else():
     white = np.full((50, 28, 28), 255, np.uint8)
-    for level, side in enumerate(CURVES["occlusion"].levels, start=1):
+    for level, side in enumerate(CURVES["occlusion"].severities, start=1):
         for black in made("occlusion", white, level) == 0:
             rows, columns = np.nonzero(black)
             assert black.sum() == side**2
@@ -228,19 +230,30 @@ def test_contrast_keeps_the_mean_and_shrinks_the_range():
     assert faded.mean() == pytest.approx(images.mean(), abs=0.5)
 
 
-def test_evaluate_gives_the_accuracy_of_any_reader():
-    images = digits(20)
-    labels = np.arange(20) % 10
-    seen: list[np.ndarray] = []
+def test_a_corruption_is_known_as_soon_as_its_function_is_written():
+    try:
 
-    def read(pictures: np.ndarray) -> np.ndarray:
-        seen.append(pictures)
-        return np.where(np.arange(20) < 5, labels, 10)
+        @corruption("everything black", (0.5, 1.0), 2)
+        def blackout(images, share, rng):
+            return images * (1 - share)
 
-    assert evaluate(read, images, labels, np.random.default_rng(0), ["stripe", "scale"]) == {
-        "stripe": 0.25,
-        "scale": 0.25,
-    }
-    assert (seen[0] == made("stripe", images)).all()
-    assert (seen[1] == made("scale", images)).all()
-    assert list(evaluate(read, images, labels, np.random.default_rng(0))) == list(CORRUPTIONS)
+        assert CORRUPTIONS["blackout"].description == "everything black"
+        assert CORRUPTIONS["blackout"].published is None
+        assert "blackout" not in CURVES
+        assert not made("blackout", digits()).any()
+    finally:
+        del CORRUPTIONS["blackout"]
+
+
+def test_published_figures_are_the_papers():
+    published = np.array([one.published for one in CORRUPTIONS.values()])
+    assert published.mean(axis=0) == pytest.approx([0.7592, 0.8976], abs=1e-4)
+
+
+def test_severities_are_told_in_units_that_people_know():
+    told = {name: [one.told(value) for value in one.severities] for name, one in CURVES.items()}
+    assert told["rotate"][1] == "23°"
+    assert told["shear"][1] == "21°"
+    assert told["scale"][2] == "70 %"
+    assert told["noise"][0] == "±10 %"
+    assert told["blur"][1] == "1 px"

@@ -1,12 +1,17 @@
 """The page's files, from memory: the page itself at /, what it loads under /page/."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
+from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-FOLDER = Path(__file__).parent / "page"
+from serving.openapi import TEXT, ApiRoute
+from serving.schema import Json, Strict
+
+FOLDER = Path(__file__).parent.parent / "page"
 CARD = "card.json"  # lies beside the model, since it tells of it
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -31,16 +36,21 @@ def load(beside_model: Path) -> dict[str, bytes]:
     return {**files, f"/page/{CARD}": card.read_bytes() if card.exists() else b"{}"}
 
 
-def kind(path: str) -> str:
-    """The media type of what lies at a path."""
-    return TYPES[Path(path).suffix or ".html"]
+class Card(Strict):
+    """The model's card, as the page shows it."""
+
+    model_config = ConfigDict(extra="allow")
+    examples: ClassVar[Mapping[str, Json]] = {"none": {}}
 
 
-def _route(path: str) -> Route:
+def _route(path: str) -> ApiRoute:
+    kind = TYPES[Path(path).suffix or ".html"]
+
     async def asset(request: Request) -> Response:
-        return Response(request.app.state.assets[path], headers=HEADERS, media_type=kind(path))
+        """A file of the page at /."""
+        return Response(request.app.state.assets[path], headers=HEADERS, media_type=kind)
 
-    return Route(path, asset, methods=["GET"])
+    return ApiRoute(path, asset, Card if path.endswith(CARD) else {kind.partition(";")[0]: TEXT})
 
 
 routes = [_route(path) for path in (*PATHS, f"/page/{CARD}")]

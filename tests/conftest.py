@@ -1,0 +1,44 @@
+"""No test is left out in silence: the last line says what was skipped and how to have it; in CI it is a failure."""
+
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+
+ADMITTED_IN_CI = {
+    "MNIST_MIRROR names no folder with the real MNIST",
+    "this processor has no bfloat16 arithmetic",
+}
+"""What a machine of CI may lack. It can be given all else, and .ci/run does so."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Any:
+    return checked((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Any:
+    return checked((yield))
+
+
+def checked(report: Any) -> Any:
+    """The report of a module or of a test; in CI a failure if it was skipped for a reason that is not admitted."""
+    in_ci = os.environ.get("CI") == "true"
+    if in_ci and report.skipped and not hasattr(report, "wasxfail") and reason(report) not in ADMITTED_IN_CI:
+        report.longrepr = f"skipped, which CI does not admit: {reason(report)}"
+        report.outcome = "failed"
+    return report
+
+
+def reason(skipped: Any) -> str:
+    _path, _line, message = skipped.longrepr
+    return str(message).removeprefix("Skipped: ")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and (skipped := reporter.stats.get("skipped")):
+        left_out = Counter(map(reason, skipped)).most_common()
+        reporter.write_line("Left out: " + "; ".join(f"{count}, since {why}" for why, count in left_out) + ".")
