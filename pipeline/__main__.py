@@ -18,16 +18,22 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipeline import params
 from pipeline.data.sources import SOURCES
+from pipeline.paths import EVALUATIONS, VERDICTS
 
 PARAMS = Path("params.yaml")
-REPORTS = Path("reports")
+PROMOTION = Path("reports/promotion.json")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", choices=list(SOURCES), default="mnist-sample")
     source = parser.parse_args(argv).source
+    try:
+        params.load()
+    except params.ParamsError as error:  # or DVC would stop, with less to say, at what it cannot resolve
+        sys.exit(f"pipeline: {error}")
     PARAMS.write_text(with_source(PARAMS.read_text(), source))
     unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
     if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
@@ -38,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     console = Console()
     if unchanged:
         console.print("Nothing has changed since the last run.")
-    console.print(results(read(REPORTS / "promotion.json")))
+    console.print(results(read(PROMOTION)))
     console.print(next_steps(changed()), highlight=False)
 
 
@@ -52,9 +58,9 @@ def results(promotion: dict[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=f"{promotion['source']}: champion {promotion['champion']['network']}")
     for column in ("network", "validation", "test", "gates", ""):
         table.add_column(column, justify="right" if column in ("validation", "test") else "left")
-    for name in sorted(path.parent.name for path in REPORTS.glob("evaluate/*/test.json")):
-        validation, test = (read(REPORTS / "evaluate" / name / f"{split}.json") for split in ("validation", "test"))
-        gates = read(REPORTS / "audit" / name / "audit.json")["gates"]
+    for name in sorted(candidate["network"] for candidate in promotion["candidates"]):
+        validation, test = (read(EVALUATIONS / name / f"{split}.json") for split in ("validation", "test"))
+        gates = read(VERDICTS / f"{name}.json")["gates"]
         crown = "champion" if name == promotion["champion"]["network"] else ""
         table.add_row(name, f"{validation['accuracy']:.2%}", f"{test['accuracy']:.2%}", verdict(gates), crown)
     return table
@@ -62,10 +68,10 @@ def results(promotion: dict[str, Any]) -> Table:
 
 def verdict(gates: list[dict[str, Any]]) -> str:
     """The gates that were failed by name, else how many were passed, and how many could not be measured."""
-    if failed := [gate["name"] for gate in gates if gate["passed"] is False]:
+    if failed := [gate["name"] for gate in gates if gate["status"] == "failed"]:
         return f"[red]failed: {', '.join(failed)}[/]"
-    passed, unmeasured = (sum(gate["passed"] is outcome for gate in gates) for outcome in (True, None))
-    return f"[green]{passed} passed[/]" + (f", {unmeasured} not measurable" if unmeasured else "")
+    unmeasured = sum(gate["status"] == "not measurable" for gate in gates)
+    return f"[green]{len(gates) - unmeasured} passed[/]" + (f", {unmeasured} not measurable" if unmeasured else "")
 
 
 def changed() -> list[str]:

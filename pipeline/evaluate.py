@@ -1,6 +1,8 @@
 """Measure one exported network on validation and test: models/candidates/NETWORK/ to reports/evaluate/NETWORK/.
 
-python -m pipeline.evaluate convnet
+    python -m pipeline.evaluate convnet
+
+Its answers on validation, by which `promote` chooses, go to reports/validation/NETWORK.parquet.
 """
 
 import json
@@ -11,7 +13,7 @@ import pandas as pd
 
 from pipeline.audits import scores
 from pipeline.data.store import load_split
-from pipeline.paths import CANDIDATES, PROCESSED, TRAINED
+from pipeline.paths import CANDIDATES, EVALUATIONS, PROCESSED, TRAINED, VALIDATION
 from pipeline.report.figures import plots
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_evaluation
@@ -20,15 +22,16 @@ from serving.model.recogniser import Predictions, Recogniser
 
 @stage("evaluate", network="the name of a folder under models/candidates/")
 def main(network: str) -> None:
-
     recogniser = Recogniser(CANDIDATES / network / "model.onnx")
-    folder = Path("reports/evaluate") / network
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = EVALUATIONS / network
+    places = {"val": VALIDATION / f"{network}.parquet", "test": folder / "test.parquet"}
+    for path in places.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
     for split, file in (("val", "validation.json"), ("test", "test.json")):
         images, labels = load_split(PROCESSED, split)
         predictions = recogniser.predict(images.astype(np.float32))
         summary = scores.summarise(predictions.probabilities, labels)
-        table(predictions, labels).to_parquet(folder / f"{split}.parquet", index=False)
+        table(predictions, labels).to_parquet(places[split], index=False)
         (folder / file).write_text(json.dumps(summary, indent=2) + "\n")
         print(
             f"{network}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}",

@@ -2,10 +2,11 @@
 
     python -m pipeline.export convnet
 
-Writes model.onnx, calibrated and in integers, and export.json, which tells the training and the export that it is from.
+Writes model.onnx, calibrated and in integers; export.json, what this export read; and run.json, what the training read.
 """
 
 import json
+import shutil
 import time
 
 from pipeline import params
@@ -32,6 +33,7 @@ def main(network: str) -> None:
     record = {**read.record(network, run["source"]), "run_key": run["run_key"], "export_key": read.key}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(model)
+    shutil.copyfile(trained / "run.json", folder / "run.json")
     (folder / "export.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
     publish_export(network)
     print(f"{network}: exported in {time.perf_counter() - started:.0f} s, written to {folder}/", flush=True)

@@ -105,8 +105,8 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
 
 def card_of(recogniser: Recogniser, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, Any]:
     """The champion's card, with what `recogniser` gets wrong among `images` and `labels`."""
-    audit, run = (json.loads((CHAMPION / name).read_text()) for name in ("audit.json", "run.json"))
-    return card.make(audit, run, recogniser, images, labels)
+    verdicts, run = (json.loads((CHAMPION / name).read_text()) for name in ("verdicts.json", "run.json"))
+    return card.make(verdicts, run, recogniser, images, labels)
 
 
 def try_out(url: str, recogniser: Recogniser, images: NDArray[np.uint8]) -> None:

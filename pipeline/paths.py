@@ -13,6 +13,10 @@ FOLDS = Path("models/folds")
 """A folder per network: weights of the networks that were cross-validated, and who learnt from what."""
 BEST = Path("models/best")
 
+EVALUATIONS = Path("reports/evaluate")
+"""A folder per network: its metrics and what it answered on the test set."""
+VALIDATION = Path("reports/validation")
+"""A table per network: its answers on validation, by which the champion is chosen."""
 OUT_OF_FOLD = Path("reports/out_of_fold")
 """A table per network: the answers of the networks that were cross-validated."""
 

@@ -23,8 +23,9 @@ from rich.table import Table
 from pipeline import params
 from pipeline.audits.statistics import Comparison, mcnemar
 from pipeline.data.files import recover, replacing
-from pipeline.paths import BEST, CANDIDATES, TRAINED
-from pipeline.report import model_card, wording
+from pipeline.paths import AUDIT, BEST, CANDIDATES, VALIDATION, VERDICTS
+from pipeline.report import before, model_card, scorecard
+from pipeline.report.status import percent
 from pipeline.stage import stage
 from pipeline.tracking.registry import publish_promotion
 from pipeline.tracking.runkey import hash_path
@@ -101,7 +102,7 @@ def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, ma
         return Decision(None, False, "No candidate passed its gates, and there is no champion to stay.", None)
 
     best = ranked[0]
-    merits = f"the best of {len(ranked)} on validation that passed their gates, with {wording.percent(best.accuracy)}"
+    merits = f"the best of {len(ranked)} on validation that passed their gates, with {percent(best.accuracy)}"
     second = ranked[1] if len(ranked) > 1 else None
     if champion is None:
         return Decision(best, True, f"{best.network} is the first champion: {merits}.", second)
@@ -134,6 +135,7 @@ def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, ma
 def main() -> None:
     source, rule, networks = params.load("data.source", "promote", "candidates")
     recover(BEST)
+    forget(networks)
     candidates = [read_candidate(network) for network in networks]
     if strange := sorted({one.source for one in candidates} - {source}):
         raise ValueError(
@@ -144,6 +146,8 @@ def main() -> None:
     for one in candidates:
         if decision.champion and one.model_sha256 == decision.champion.model_sha256:
             install(one.network)
+    if decision.champion:
+        renew(decision.champion.model_sha256[:12])
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     found = report(source, candidates, decision)
     REPORT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -156,7 +160,7 @@ def main() -> None:
         for sentence in one.failed:
             console.print(f"{one.network} failed a gate: {sentence}", style="red")
         if one.failed:
-            console.print(f"{one.network}: the images and the reasons are in {audit(one.network, 'index.html')}")
+            console.print(f"{one.network}: the images and the reasons are in {AUDIT / one.network / 'index.html'}")
         for sentence in one.unmeasured:
             console.print(f"{one.network}, not measurable on {source}: {sentence}", style="dim")
     console.print(decision.why, style="bold" if decision.promoted else "bold yellow")
@@ -164,31 +168,36 @@ def main() -> None:
         sys.exit(1)
 
 
-def audit(network: str, name: str) -> Path:
-    """The path of a file that the audit of a network wrote."""
-    return Path("reports/audit", network, name)
+def forget(networks: Sequence[str]) -> None:
+    """Remove what a network that is no candidate any more left in the folders that this stage reads."""
+    for folder in (CANDIDATES, VALIDATION, VERDICTS):
+        for path in folder.glob("[!.]*"):
+            if path.is_dir() and path.name not in networks:
+                shutil.rmtree(path)
+            elif path.is_file() and path.stem not in networks:
+                path.unlink()
 
 
 def read_candidate(network: str) -> Model:
-    """Read a network's model, its answers on validation and its gates' verdicts."""
-    gates = json.loads(audit(network, "audit.json").read_text())["gates"]
+    """Read a network's model, its answers on validation and the verdicts on its gates."""
+    gates = json.loads((VERDICTS / f"{network}.json").read_text(encoding="utf-8"))["gates"]
     return read_model(
-        TRAINED / network / "run.json",
-        CANDIDATES / network / "model.onnx",
-        Path("reports/evaluate", network, "val.parquet"),
-        [wording.refusal(gate) for gate in gates if wording.standing(gate) == "failed"],
-        [f"{gate['name']}. {gate['sentence']}" for gate in gates if wording.standing(gate) == "not measurable"],
+        CANDIDATES / network,
+        VALIDATION / f"{network}.parquet",
+        [scorecard.refusal(gate) for gate in scorecard.failed(gates)],
+        [f"{gate['name']}. {gate['sentence']}" for gate in gates if gate["status"] == "not measurable"],
     )
 
 
 def read_champion() -> Model | None:
     """Read the champion of the last run, if there is one."""
-    return read_model(BEST / "run.json", BEST / "model.onnx", BEST / "val.parquet", [], []) if BEST.exists() else None
+    return read_model(BEST, BEST / "val.parquet", [], []) if BEST.exists() else None
 
 
-def read_model(record: Path, file: Path, answers: Path, failed: list[str], unmeasured: list[str]) -> Model:
+def read_model(folder: Path, answers: Path, failed: list[str], unmeasured: list[str]) -> Model:
     """Read a model and its answers on validation."""
-    run = json.loads(record.read_text())
+    run = json.loads((folder / "run.json").read_text())
+    file = folder / "model.onnx"
     return Model(
         network=run["network"],
         source=run["source"],
@@ -204,15 +213,19 @@ def read_model(record: Path, file: Path, answers: Path, failed: list[str], unmea
 def install(network: str) -> None:
     """Put a network's files in models/best/, all of them or none."""
     with replacing(BEST) as new:
-        for file in (
-            CANDIDATES / network / "model.onnx",
-            CANDIDATES / network / "export.json",
-            TRAINED / network / "weights.safetensors",
-            TRAINED / network / "run.json",
-            Path("reports/evaluate", network, "val.parquet"),
-            audit(network, "audit.json"),
-        ):
-            shutil.copyfile(file, new / file.name)
+        for file in ("model.onnx", "export.json", "run.json"):
+            shutil.copyfile(CANDIDATES / network / file, new / file)
+        shutil.copyfile(VALIDATION / f"{network}.parquet", new / "val.parquet")
+        shutil.copyfile(VERDICTS / f"{network}.json", new / "verdicts.json")
+
+
+def renew(version: str) -> None:
+    """Write what the last version told of the champion's audit as it is told now, in the place of its audit.json."""
+    old, new = BEST / "audit.json", BEST / "verdicts.json"
+    if old.exists():
+        found = before.verdicts(json.loads(old.read_text(encoding="utf-8")), version)
+        new.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        old.unlink()
 
 
 def report(source: str, candidates: Sequence[Model], decision: Decision) -> dict[str, Any]:
@@ -234,9 +247,8 @@ def card(found: Mapping[str, Any]) -> str:
     """The model card of the champion that stands in models/best/, if there is one."""
     if found["champion"] is None:
         return model_card.render(found, None, {})
-    verdicts = BEST / "audit.json"
-    audited = json.loads(verdicts.read_text()) if verdicts.exists() else {}
-    return model_card.render(found, json.loads((BEST / "run.json").read_text()), audited)
+    run, verdicts = (json.loads((BEST / name).read_text(encoding="utf-8")) for name in ("run.json", "verdicts.json"))
+    return model_card.render(found, run, verdicts)
 
 
 def table(candidates: Sequence[Model], decision: Decision) -> Table:
@@ -246,7 +258,7 @@ def table(candidates: Sequence[Model], decision: Decision) -> Table:
     for one in candidates:
         shown.add_row(
             one.network,
-            wording.percent(one.accuracy),
+            percent(one.accuracy),
             f"{one.wrong.sum()} of {len(one.wrong)}",
             "[red]failed[/]" if one.failed else "passed",
             "[green]champion[/]" if one.model_sha256 == champion else "",

@@ -2,8 +2,9 @@
 
     python -m pipeline.tracking.refill
 
-A clone that pulled its outputs from DVC's cache, and so never trained, gets its runs and its registry by the same
-command. What the store has already is left as it is, so that the command may run as often as one likes.
+A clone that pulled outputs from a DVC cache, and so never trained, gets its runs and its registry by the same command:
+all that those outputs tell of, be it the champion alone. What the store has already is left as it is, so that the
+command may run as often as one likes.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
 from pipeline.tracking import registry, runkey, runs, store
 
 
@@ -23,15 +25,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     console = Console()
     filled = {}
     for network in track(runkey.networks(), "Filling MLflow", console=console, transient=True):
+        trained, exported = TRAINED / network / "run.json", CANDIDATES / network / "model.onnx"
         filled[network] = [
             item
-            for path, publish in (
-                (f"models/trained/{network}/run.json", runs.publish_training),
-                (f"models/candidates/{network}/model.onnx", runs.publish_export),
-                (f"reports/evaluate/{network}/test.json", runs.publish_evaluation),
-                (f"reports/audit/{network}/audit.json", runs.publish_audit),
+            for publish, needed in (
+                (runs.publish_training, [trained]),
+                (runs.publish_export, [exported]),
+                (runs.publish_evaluation, [exported, EVALUATIONS / network / "test.json"]),
+                (runs.publish_audit, [exported, VERDICTS / f"{network}.json"]),
             )
-            if Path(path).exists()
+            if all(path.exists() for path in needed)
             for item in publish(network)
         ]
     filled["registry"] = registry.publish_promotion(committed(registry.REPORT)) if registry.REPORT.exists() else []

@@ -1,22 +1,23 @@
-"""MLflow's registry: a version for every candidate, and who is champion, since when and why.
+"""MLflow's registry: who is champion among the versions that exports made, since when and why.
 
 Each data source has a registered model of its own, `inkwell-SOURCE`: models for different sources cannot be compared.
 """
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.paths import BEST, CANDIDATES, TRAINED
-from pipeline.tracking import runkey, store
-from pipeline.tracking.runs import Record, find_model, publish_model, read_json, verdict
+from pipeline.paths import BEST, CANDIDATES
+from pipeline.tracking import exports, store
+from pipeline.tracking.exports import find_version
+from pipeline.tracking.runkey import hash_path, read_json
+from pipeline.tracking.runs import outcome, publish_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 REPORT = Path("reports/promotion.json")
+VERDICTS = BEST / "verdicts.json"
 CHAMPION = "champion"
 """A registered model's tags with this and a number tell, in order, who was champion since when and why."""
 
@@ -24,68 +25,32 @@ CHAMPION = "champion"
 def publish_promotion(since: datetime | None = None) -> list[str]:
     """Make MLflow's registry agree with reports/promotion.json: versions, and the aliases `champion` and `challenger`.
 
-    `since` is when the champion became it, now if not given. Returns what the registry did not have.
+    `since` is when the champion became it, now if not given. A model that is not at hand is passed over. Returns what
+    the registry did not have.
     """
     client = store.open_store()
     report = read_json(REPORT)
-    name = registered_model(client, report["source"])
+    champion, challenger = (report[role] and report[role]["model_sha256"] for role in ("champion", "challenger"))
     new: list[str] = []
     for candidate in report["candidates"]:
-        new += register(client, name, TRAINED / candidate["network"], CANDIDATES / candidate["network"], candidate)
-    if report["champion"]:
-        new += register(client, name, BEST, BEST, report["champion"])
-        new += crown(client, name, report["champion"]["model_sha256"], report["why"], since or datetime.now(UTC))
-    challenge(client, name, report["challenger"] and report["challenger"]["model_sha256"])
+        folder = CANDIDATES / candidate["network"]
+        if holds(folder, candidate["model_sha256"]):
+            new += publish_model(client, folder)[1]
+    name = exports.registered_model(client, report["source"])
+    if champion and holds(BEST, champion):
+        export, more = publish_model(client, BEST)
+        new += more
+        if VERDICTS.exists():
+            exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
+        new += crown(client, name, champion, report["why"], since or datetime.now(UTC))
+    challenge(client, name, challenger)
     return new
 
 
-def registered_model(client: "MlflowClient", source: str) -> str:
-    """The name of a data source's registered model, which is created where there is none."""
-    name = f"inkwell-{source}"
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name, {"source": source}, "No model has become champion yet.")
-    return name
-
-
-def register(client: "MlflowClient", name: str, trained: Path, exported: Path, candidate: dict[str, Any]) -> list[str]:
-    """Register a model, once for its bytes, out of the folders of its training and its export.
-
-    Its gates' verdict is kept up to date.
-    """
-    sha256 = runkey.hash_path(exported / "model.onnx")
-    version = find_version(client, name, sha256)
-    new: list[str] = []
-    if version is None:
-        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-
-        run, new = publish_model(client, trained, exported)
-        logged = find_model(client, run, sha256)
-        assert logged is not None
-        record: Record = read_json(trained / "run.json")
-        tags = {"network": record["network"], "run_key": record["run_key"], "model_sha256": sha256}
-        if commit := run.data.tags.get("git_commit"):
-            tags["git_commit"] = commit
-        version = client.create_model_version(
-            name,
-            f"models:/{logged.model_id}",
-            run.info.run_id,
-            tags,
-            description=f"{record['network']}: {candidate['validation_accuracy']:.2%} on validation",
-            model_id=logged.model_id,
-        )
-        link = json.dumps([{"name": name, "version": version.version}])
-        client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: link})
-        new = [*new, f"version {version.version} of {name}"]
-    audit = Path("reports/audit", exported.name, "audit.json")
-    if audit.exists():
-        client.set_model_version_tag(name, version.version, "gates", verdict(read_json(audit)["gates"]))
-    return new
-
-
-def find_version(client: "MlflowClient", name: str, sha256: str) -> "ModelVersion | None":
-    """The version with these bytes, if there is one."""
-    found = client.search_model_versions(f"name = '{name}' AND tags.model_sha256 = '{sha256}'")
-    return found[0] if found else None
+def holds(folder: Path, sha256: str) -> bool:
+    """Whether a folder has the model with these bytes."""
+    file = folder / "model.onnx"
+    return file.exists() and hash_path(file) == sha256
 
 
 def crown(client: "MlflowClient", name: str, sha256: str, why: str, since: datetime) -> list[str]:

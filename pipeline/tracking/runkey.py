@@ -70,6 +70,10 @@ def read_yaml(path: Path) -> Any:
     return YAML(typ="safe", pure=True).load(path)
 
 
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def items(stage: dict[str, Any], values: Any) -> list[str | None]:
     """The items of a stage's matrix, which has one variable, a list or `${NAME}` of one; [None] without a matrix."""
     if "matrix" not in stage:

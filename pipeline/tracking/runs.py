@@ -10,20 +10,18 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pipeline.paths import CANDIDATES, TRAINED
-from pipeline.tracking import runkey, store
+from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, TRAINED, VALIDATION, VERDICTS
+from pipeline.tracking import exports, runkey, store
+from pipeline.tracking.runkey import read_json
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities import Run
 
 Record = dict[str, Any]
 """The content of a run.json."""
@@ -65,84 +63,94 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
 
 def publish_training(network: str) -> list[str]:
     """Make MLflow agree with models/trained/NAME: the curve and the weights. Returns what it did not have."""
-    return publish_run(store.open_store(), TRAINED / network)[1]
+    return publish_run(store.open_store(), read_json(TRAINED / network / "run.json"))[1]
 
 
 def publish_export(network: str) -> list[str]:
-    """Make MLflow agree with models/candidates/NAME too: the ONNX model. Returns what it did not have."""
-    return publish_model(store.open_store(), TRAINED / network, CANDIDATES / network)[1]
+    """Make MLflow agree with models/candidates/NAME too: the ONNX model, a version of its own.
+
+    Returns what it did not have.
+    """
+    return publish_model(store.open_store(), CANDIDATES / network)[1]
 
 
 def publish_evaluation(network: str) -> list[str]:
     """Make MLflow agree with reports/evaluate/NAME, metrics as val/... and test/.... Returns what it did not have."""
     client = store.open_store()
-    run, new = publish_model(client, TRAINED / network, CANDIDATES / network)
-    folder = Path("reports/evaluate", network)
-    values = {
-        f"{short}/{name}": value
-        for short, split in (("val", "validation"), ("test", "test"))
-        for name, value in read_json(folder / f"{split}.json").items()
-    }
-    new += log_metrics(client, run, "evaluation metrics", values)
-    new += log_files(client, run, "evaluation", written(folder))
+    export, new = publish_model(client, CANDIDATES / network)
+    folder = EVALUATIONS / network
+    found = {short: read_json(folder / f"{split}.json") for short, split in (("val", "validation"), ("test", "test"))}
+    values = {f"{short}/{name}": value for short, summary in found.items() for name, value in summary.items()}
+    new += log_metrics(client, export, "evaluation metrics", values)
+    exports.describe(client, export, found["val"]["accuracy"])
+    new += log_files(client, export.run, "evaluation", written(folder))
+    new += log_files(client, export.run, "validation", list(VALIDATION.glob(f"{network}.parquet")))
     return new
 
 
 def publish_audit(network: str) -> list[str]:
-    """Make MLflow agree with reports/audit/NAME, values as gate/... and recipe/..., verdicts as tags.
+    """Make MLflow agree with reports/verdicts/NAME.json, values as gate/... and out_of_fold/..., verdicts as tags, and
+    with reports/audit/NAME.
 
-    Returns what it did not have.
+    Verdicts on another model than that in models/candidates/NAME are left out. Returns what MLflow did not have.
     """
     client = store.open_store()
-    run, new = publish_model(client, TRAINED / network, CANDIDATES / network)
-    folder = Path("reports/audit", network)
-    audit = read_json(folder / "audit.json")
-    gates = audit["gates"]
-    values = {f"gate/{gate['name']}": gate["value"] for gate in gates if gate["value"] is not None}
-    values |= {f"recipe/{name}": value for name, value in audit["values"].get("recipe", {}).items()}
-    new += log_metrics(client, run, "gates", values)
-    tag(client, run.info.run_id, {"gates": verdict(gates)} | {f"gate.{gate['name']}": outcome(gate) for gate in gates})
-    new += log_files(client, run, "audit", written(folder))
+    export, new = publish_model(client, CANDIDATES / network)
+    file = VERDICTS / f"{network}.json"
+    verdicts = read_json(file)
+    if not export.model.tags["model_sha256"].startswith(verdicts["version"]):
+        return new
+    gates = verdicts["gates"]
+    values = {f"gate/{gate['name']}": gate["value"] for gate in gates}
+    values |= {
+        f"out_of_fold/{name}": number(found) for name, found in verdicts["values"].get("out_of_fold", {}).items()
+    }
+    new += log_metrics(client, export, "gates", {name: value for name, value in values.items() if value is not None})
+    tags = {"gates": outcome(gates)}
+    tag(client, export.run.info.run_id, tags | {f"gate.{gate['name']}": gate["status"] for gate in gates})
+    exports.tag_version(client, export.version, tags)
+    new += log_files(client, export.run, "verdicts", [file])
+    new += log_files(client, export.run, "audit", written(AUDIT / network))
     return new
 
 
-def publish_model(client: "MlflowClient", trained: Path, candidate: Path) -> tuple["Run", list[str]]:
-    """Make MLflow agree with a training's folder and an export's. Returns as `publish_run` does."""
-    run, new = publish_run(client, trained)
-    new += log_onnx(client, run, candidate / "model.onnx")
-    return client.get_run(run.info.run_id), new
+def publish_model(client: "MlflowClient", exported: Path) -> tuple[exports.Export, list[str]]:
+    """Make MLflow agree with a folder that has an export and the record of its training.
+
+    Returns what MLflow has of it now, and what it did not have before.
+    """
+    run, new = publish_run(client, read_json(exported / "run.json"))
+    export, more = exports.publish(client, run, exported)
+    return export, new + more
 
 
-def publish_run(client: "MlflowClient", folder: Path) -> tuple["Run", list[str]]:
-    """Make MLflow agree with a training's folder. Returns the run as it now is, and what it did not have before."""
-    record = read_json(folder / "run.json")
+def publish_run(client: "MlflowClient", record: Record) -> tuple["Run", list[str]]:
+    """Make MLflow agree with a training, by its folder where that is at hand.
+
+    Returns the run as it now is, and what it did not have before.
+    """
     run, new = find_run(client, record), []
     if run is None:
         run, new = create_run(client, record), ["run"]
         tag(client, run.info.run_id, {"filled_from": "DVC's outputs: this store did not see the training"})
         client.set_terminated(run.info.run_id, "FINISHED")
-    files = [folder / name for name in ("curve.csv", "run.json", "weights.safetensors") if (folder / name).exists()]
-    if "curve.csv" in [file.name for file in files]:
+    folder = TRAINED / record["network"]
+    if (folder / "run.json").exists() and read_json(folder / "run.json")["run_key"] == record["run_key"]:
         new += log_curve(client, run, folder / "curve.csv")
-        new += log_files(client, run, "training", files)
+        new += log_files(client, run, "training", written(folder))
     return client.get_run(run.info.run_id), new
 
 
-def outcome(gate: dict[str, Any]) -> str:
-    """One gate's verdict in words."""
-    if not gate["measurable"]:
-        return "not measurable"
-    return "passed" if gate["passed"] else "failed"
-
-
-def verdict(gates: list[dict[str, Any]]) -> str:
-    """All gates' verdict in words."""
-    failed = [gate["name"] for gate in gates if outcome(gate) == "failed"]
+def outcome(gates: list[dict[str, Any]]) -> str:
+    """All gates' status in words."""
+    failed = [gate["name"] for gate in gates if gate["status"] == "failed"]
     return f"failed: {', '.join(failed)}" if failed else "passed"
 
 
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
+def number(found: Any) -> float | None:
+    """The number that was measured, of an estimate its value; None of what is neither."""
+    value = found.get("value") if isinstance(found, dict) else found
+    return value if isinstance(value, int | float) else None
 
 
 def find_run(client: "MlflowClient", record: Record) -> "Run | None":
@@ -231,28 +239,30 @@ def log_curve(client: "MlflowClient", run: "Run", path: Path) -> list[str]:
     return ["curve"] if points else []
 
 
-def log_metrics(client: "MlflowClient", run: "Run", what: str, values: Mapping[str, float]) -> list[str]:
-    """Log the values that differ from those that the run has, for the run and for its newest model."""
+def log_metrics(client: "MlflowClient", export: exports.Export, what: str, values: Mapping[str, float]) -> list[str]:
+    """Log the values that differ from those that the run or the model has, for both."""
     from mlflow.entities import Metric
 
-    model_id = run.outputs.model_outputs[-1].model_id if run.outputs else None
+    of_model = {metric.key: metric.value for metric in export.model.metrics or []}
     now = int(time.time() * 1000)
     metrics = [
-        Metric(name, float(value), now, 0, model_id=model_id)
+        Metric(name, float(value), now, 0, model_id=export.model.model_id)
         for name, value in values.items()
-        if run.data.metrics.get(name) != value
+        if not (export.run.data.metrics.get(name) == of_model.get(name) == value)
     ]
-    client.log_batch(run.info.run_id, metrics=metrics)
+    client.log_batch(export.run.info.run_id, metrics=metrics)
     return [what] if metrics else []
 
 
 def written(folder: Path) -> list[Path]:
-    """What a stage wrote in a folder, without DVC's .gitignore."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    """What a stage wrote in a folder, without DVC's .gitignore; nothing where the folder is not at hand."""
+    return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
 
 
 def log_files(client: "MlflowClient", run: "Run", part: str, files: list[Path]) -> list[str]:
     """Log files and folders as artifacts in a folder, unless the same content stands there already."""
+    if not files:
+        return []
     content = runkey.digest({file.name: runkey.hash_path(file) for file in files})[:16]
     if run.data.tags.get(f"published.{part}") == content:
         return []
@@ -260,57 +270,6 @@ def log_files(client: "MlflowClient", run: "Run", part: str, files: list[Path]) 
         client.log_artifact(run.info.run_id, str(file), part)
     client.set_tag(run.info.run_id, f"published.{part}", content)
     return [f"{part} files"]
-
-
-def log_onnx(client: "MlflowClient", run: "Run", path: Path) -> list[str]:
-    """Log the ONNX model with signature, input example and requirements, unless the run has these very bytes."""
-    sha256 = runkey.hash_path(path)
-    if find_model(client, run, sha256):
-        return []
-    import mlflow
-    import mlflow.onnx
-    import onnx
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    def schema(values: Iterable[Any]) -> Schema:
-        return Schema([TensorSpec(np.dtype(np.float32), shape(value), value.name) for value in values])
-
-    graph = onnx.load(path)
-    validation = Path("data/processed/val/images.npy")
-    image = np.load(validation, mmap_mode="r")[:1] if validation.exists() else np.zeros((1, 28, 28))
-    logged = client.create_logged_model(
-        run.info.experiment_id,
-        run.data.tags["network"],
-        run.info.run_id,
-        {"model_sha256": sha256, "run_key": run.data.tags["run_key"]},
-        run.data.params,
-    )
-    Model.log(
-        None,
-        mlflow.onnx,
-        run_id=run.info.run_id,
-        model_id=logged.model_id,
-        onnx_model=graph,
-        save_as_external_data=False,
-        onnx_execution_providers=["CPUExecutionProvider"],
-        signature=ModelSignature(schema(graph.graph.input), schema(graph.graph.output)),
-        input_example={graph.graph.input[0].name: np.asarray(image, np.float32)},
-        pip_requirements=[f"{package}=={version(package)}" for package in ("numpy", "onnx", "onnxruntime")],
-    )
-    return ["ONNX model"]
-
-
-def shape(value: Any) -> tuple[int, ...]:
-    """The shape of an ONNX input or output, with -1 for a dimension that is free."""
-    return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in value.type.tensor_type.shape.dim)
-
-
-def find_model(client: "MlflowClient", run: "Run", sha256: str) -> "LoggedModel | None":
-    """The run's logged model with these bytes, if there is one that is complete."""
-    filters = f"source_run_id = '{run.info.run_id}' AND tags.model_sha256 = '{sha256}'"
-    found = client.search_logged_models([run.info.experiment_id], filter_string=filters)
-    return next((model for model in found if model.status == "READY"), None)
 
 
 def tag(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> None:

@@ -133,8 +133,8 @@ def test_every_stage_leaves_what_it_promises(unbroken):
     assert ran >= {"download", "preprocess", "promote", "package", *(f"train@{one}" for one in SMALL)}
     for network in SMALL:
         assert unbroken.read(f"reports/evaluate/{network}/test.json")["images"] == 359
-        gates = {gate["name"]: gate for gate in unbroken.read(f"reports/audit/{network}/audit.json")["gates"]}
-        assert gates["population_gap"]["measurable"] is False
+        gates = {gate["name"]: gate for gate in unbroken.read(f"reports/verdicts/{network}.json")["gates"]}
+        assert gates["population_gap"]["status"] == "not measurable"
     champion = unbroken.read("reports/promotion.json")["champion"]["network"]
     best = (unbroken.folder / "models/best/model.onnx").read_bytes()
     assert best == (unbroken.folder / f"models/candidates/{champion}/model.onnx").read_bytes()

@@ -21,7 +21,7 @@ def project(tmp_path, monkeypatch):
     np.save(tmp_path / package.IMAGES, np.stack([toy_model.image(row % 10, 255 - row) for row in range(120)]))
     np.save(tmp_path / package.LABELS, np.arange(120, dtype=np.uint8) % 10)
     run = {"network": "mlp", "inputs": {"params": {"networks.mlp.kind": "mlp"}}}
-    for name, content in (("audit.json", {"source": "mnist", "gates": []}), ("run.json", run)):
+    for name, content in (("verdicts.json", {"source": "mnist", "gates": []}), ("run.json", run)):
         (tmp_path / package.CHAMPION / name).write_text(json.dumps(content))
     shutil.copytree(ROOT / "serving", tmp_path / "serving")
     monkeypatch.chdir(tmp_path)
@@ -105,7 +105,7 @@ def test_code_that_bentoml_cannot_build_is_reported(project):
         package.main([])
 
 
-@pytest.mark.parametrize("path", [package.MODEL, package.IMAGES, package.LABELS, package.CHAMPION / "audit.json"])
+@pytest.mark.parametrize("path", [package.MODEL, package.IMAGES, package.LABELS, package.CHAMPION / "verdicts.json"])
 def test_a_missing_input_is_named(project, path):
     path.unlink()
     with pytest.raises(SystemExit, match=str(path)):

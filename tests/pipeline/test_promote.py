@@ -9,9 +9,11 @@ import pytest
 
 from pipeline import promote
 from pipeline.promote import Model, decide
+from tests.pipeline.tracking import last_version
 from tests.pipeline.tracking import project as made_up
 
 N = 1000
+INSTALLED = ("model.onnx", "export.json", "run.json")
 
 
 def model(
@@ -112,10 +114,10 @@ def test_where_no_candidate_passes_only_a_champion_of_the_same_source_stays(sour
 def test_the_stage_installs_the_champion_and_says_why(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     promote.main([])
     best = project / "models/best"
-    names = {"model.onnx", "export.json", "weights.safetensors", "run.json", "val.parquet", "audit.json"}
-    assert {path.name for path in best.iterdir()} == names
-    for name in ("candidates/convnet/model.onnx", "trained/convnet/weights.safetensors", "trained/convnet/run.json"):
-        assert (best / Path(name).name).read_bytes() == (project / "models" / name).read_bytes()
+    assert {path.name for path in best.iterdir()} == {*INSTALLED, "val.parquet", "verdicts.json"}
+    for name in INSTALLED:
+        assert (best / name).read_bytes() == (project / "models/candidates/convnet" / name).read_bytes()
+    assert (best / "verdicts.json").read_bytes() == (project / "reports/verdicts/convnet.json").read_bytes()
     report = json.loads((project / "reports/promotion.json").read_text())
     assert report["champion"]["network"] == "convnet"
     assert report["champion"]["validation_errors"] == 4
@@ -130,14 +132,14 @@ def test_the_model_card_is_about_the_champion_that_is_served(project: Path) -> N
     card = (project / "reports/model_card.md").read_text()
     sha256 = json.loads((project / "reports/promotion.json").read_text())["champion"]["model_sha256"]
     assert sha256 in card
-    assert "| Errors: test images misread | 1.00\u00a0% |" in card
+    assert "| Errors: test images misclassified | 1.00\u00a0% |" in card
     made_up.train(project, "convnet", gain=0.3)
     made_up.evaluate(project, "convnet", 30, first=100)
     made_up.audit(project, "convnet", error=0.03)
     promote.main([])
     later = (project / "reports/model_card.md").read_text()
     assert sha256 in later
-    assert "| Errors: test images misread | 1.00\u00a0% |" in later
+    assert "| Errors: test images misclassified | 1.00\u00a0% |" in later
     assert "30 are misread by the\ncandidate alone and 4 by the champion alone" in later
 
 
@@ -145,14 +147,50 @@ def test_a_champion_that_is_audited_again_has_the_new_verdicts(project: Path) ->
     promote.main([])
     made_up.audit(project, "convnet", error=0.02)
     promote.main([])
-    assert "| Errors: test images misread | 2.00\u00a0% |" in (project / "reports/model_card.md").read_text()
+    assert "| Errors: test images misclassified | 2.00\u00a0% |" in (project / "reports/model_card.md").read_text()
 
 
-def test_the_stage_reads_nothing_of_the_test_set(project: Path) -> None:
-    for path in project.glob("reports/evaluate/*/test.*"):
-        path.unlink()
-    shutil.rmtree(project / "data/processed/test")
+def test_the_stage_reads_three_folders_and_nothing_of_the_test_set(project: Path) -> None:
+    for folder in ("data", "models/trained", "reports/evaluate", "reports/audit"):
+        shutil.rmtree(project / folder)
     promote.main([])
+
+
+def test_a_network_that_is_no_candidate_any_more_leaves_nothing_that_counts(project: Path) -> None:
+    folders = [project / name for name in ("models/candidates", "reports/validation", "reports/verdicts")]
+    for folder in folders:
+        (folder / ".gitignore").write_text("DVC's own")
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("- convnet\n", ""))
+    promote.main([])
+    assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [
+        [".gitignore", "perceptron"],
+        [".gitignore", "perceptron.parquet"],
+        [".gitignore", "perceptron.json"],
+    ]
+    report = json.loads((project / "reports/promotion.json").read_text())
+    assert [one["network"] for one in report["candidates"]] == ["perceptron"]
+    assert report["champion"]["network"] == "perceptron"
+
+
+def test_a_champion_of_the_last_version_stays_with_what_its_audit_found(project: Path) -> None:
+    promote.main([])
+    best = project / "models/best"
+    before = json.loads((best / "verdicts.json").read_text())
+    last_version.take_back(best)
+    made_up.train(project, "convnet", gain=0.3)
+    made_up.evaluate(project, "convnet", 30, first=100)
+    promote.main([])
+    report = json.loads((project / "reports/promotion.json").read_text())
+    assert report["champion"]["validation_errors"] == 4
+    assert not (best / "audit.json").exists()
+    after = json.loads((best / "verdicts.json").read_text())
+    assert {key: after[key] for key in ("network", "source", "version", "gates")} == {
+        key: before[key] for key in ("network", "source", "version", "gates")
+    }
+    card = (project / "reports/model_card.md").read_text()
+    assert "| Errors: test images misclassified | 1.00\u00a0% |" in card
+    assert "- What the folds found." in card
 
 
 def test_two_clean_runs_write_the_same_bytes(project: Path) -> None:
@@ -195,12 +233,12 @@ def test_without_a_champion_and_a_candidate_the_stage_fails_and_says_what_was_mi
 def test_a_champion_that_a_dead_process_was_replacing_is_put_back(project: Path) -> None:
     promote.main([])
     best = project / "models/best"
-    before = {path.name: path.read_bytes() for path in best.iterdir() if path.name != "audit.json"}
+    before = {path.name: path.read_bytes() for path in best.iterdir() if path.name != "verdicts.json"}
     best.rename(project / "models/.best.old")
     for network in made_up.NETWORKS:
         made_up.audit(project, network, error=0.08)
     promote.main([])
-    assert {path.name: path.read_bytes() for path in best.iterdir() if path.name != "audit.json"} == before
+    assert {path.name: path.read_bytes() for path in best.iterdir() if path.name != "verdicts.json"} == before
     assert not (project / "models/.best.old").exists()
 
 

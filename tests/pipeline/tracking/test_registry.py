@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import promote
 from pipeline.tracking import refill, registry, runs, store
+from tests.pipeline.tracking import last_version
 from tests.pipeline.tracking import project as made_up
 
 NAME = "inkwell-mnist-sample"
@@ -44,7 +45,7 @@ def summary() -> dict[str, object]:
         "files": sorted(
             file.path
             for run in found
-            for part in ("training", "evaluation", "audit")
+            for part in ("training", "evaluation", "validation", "verdicts", "audit")
             for file in client.list_artifacts(run.info.run_id, part)
         ),
         "models": len(client.search_logged_models(experiments)),
@@ -83,6 +84,7 @@ def test_who_was_champion_when_and_why_is_kept(project: Path) -> None:
     run_all()
     made_up.train(project, "perceptron", gain=0.3)
     made_up.evaluate(project, "perceptron", 0)
+    made_up.audit(project, "perceptron")
     run_all()
     client = store.open_store()
     first, _, third = sorted(client.search_model_versions(f"name = '{NAME}'"), key=lambda one: int(one.version))
@@ -107,7 +109,8 @@ def test_a_lost_store_is_filled_again_once(
     refill.main([])
     assert summary() == before
     said = capsys.readouterr().out
-    assert "perceptron: run, curve, training files, ONNX model, evaluation metrics" in said
+    parts = "run, curve, training files, ONNX model, version 1 of inkwell-mnist-sample, evaluation metrics"
+    assert f"perceptron: {parts}" in " ".join(said.split())
     refill.main([])
     assert summary() == before
     assert capsys.readouterr().out.count("nothing was missing") == len(made_up.NETWORKS) + 1
@@ -120,6 +123,7 @@ def test_a_champion_of_an_earlier_training_is_filled_in_too(
     sha256 = json.loads(registry.REPORT.read_text())["champion"]["model_sha256"]
     made_up.train(project, "convnet", gain=0.3)
     made_up.evaluate(project, "convnet", 50)
+    made_up.audit(project, "convnet")
     run_all()
     mlflow_store.write_bytes(empty_database.read_bytes())
     refill.main([])
@@ -128,13 +132,41 @@ def test_a_champion_of_an_earlier_training_is_filled_in_too(
 
 
 def test_what_is_not_there_yet_is_not_asked_for(project: Path) -> None:
-    for folder in project.glob("reports/*/perceptron"):
+    for folder in project.glob("reports/*"):
         shutil.rmtree(folder)
     refill.main([])
     client = store.open_store()
     names = {run.data.tags["network"] for run in client.search_runs([store.experiment(client, "mnist-sample")])}
     assert names == set(made_up.NETWORKS)
-    assert client.search_registered_models() == []
+    assert len(client.search_model_versions(f"name = '{NAME}'")) == len(made_up.NETWORKS)
+    assert client.get_registered_model(NAME).aliases == {}
+
+
+def test_the_champion_alone_is_filled_in_where_nothing_else_was_pulled(
+    project: Path, mlflow_store: Path, empty_database: Path
+) -> None:
+    promote.main([])
+    for folder in ("models/trained", "models/candidates", "reports/validation", "reports/audit"):
+        shutil.rmtree(project / folder)
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    client = store.open_store()
+    refill.main([])
+    [champion] = client.search_model_versions(f"name = '{NAME}'")
+    assert client.get_registered_model(NAME).aliases == {"champion": champion.version}
+    told = json.loads(Path("models/best/export.json").read_text())
+    assert champion.tags["export_key"] == told["export_key"]
+    assert (champion.tags["network"], champion.tags["gates"]) == ("convnet", "passed")
+
+
+def test_without_even_a_champion_nothing_is_filled_in_and_nothing_fails(
+    project: Path, mlflow_store: Path, empty_database: Path
+) -> None:
+    promote.main([])
+    for folder in ("models", "reports/validation", "reports/audit"):
+        shutil.rmtree(project / folder)
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    refill.main([])
+    assert store.open_store().get_registered_model(NAME).aliases == {}
 
 
 def test_since_when_can_be_told(project: Path) -> None:
@@ -143,3 +175,43 @@ def test_since_when_can_be_told(project: Path) -> None:
     client.delete_registered_model(NAME)
     registry.publish_promotion(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     assert "since 2026-01-02 03:04:05 UTC" in client.get_registered_model(NAME).description
+
+
+@pytest.fixture
+def updated(project: Path, mlflow_store: Path, empty_database: Path) -> Path:
+    """The project with models/best and a store of the last version, and candidates of this one."""
+    promote.main([])
+    best = project / "models/best"
+    last_version.take_back(best)
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    last_version.fill_store(best)
+    made_up.train(project, "convnet", gain=0.3)
+    made_up.audit(project, "convnet")
+    return project
+
+
+@pytest.mark.parametrize(("errors", "stays"), [(30, True), (0, False)])
+def test_a_store_of_the_last_version_is_gone_on_with(updated: Path, errors: int, stays: bool) -> None:
+    client = store.open_store()
+    [old] = client.search_model_versions(f"name = '{NAME}'")
+    made_up.evaluate(updated, "convnet", errors, first=100)
+    run_all()
+    champion = client.get_model_version_by_alias(NAME, "champion")
+    assert (champion.version == old.version) is stays
+    reigns = {key for key in client.get_registered_model(NAME).tags if key.startswith("champion")}
+    assert len(reigns) == (1 if stays else 2)
+    assert ("champion_until" in client.get_model_version(NAME, old.version).tags) is not stays
+    assert client.get_run(str(old.run_id)).data.metrics == {"recipe/error": 0.004}
+    assert len(client.search_model_versions(f"name = '{NAME}'")) == 1 + len(made_up.NETWORKS)
+    before = summary()
+    refill.main([])
+    assert summary() == before
+
+
+def test_a_champion_of_the_last_version_is_filled_into_a_new_store(
+    updated: Path, mlflow_store: Path, empty_database: Path
+) -> None:
+    mlflow_store.write_bytes(empty_database.read_bytes())
+    refill.main([])
+    champion = store.open_store().get_model_version_by_alias(NAME, "champion")
+    assert (champion.tags["network"], champion.tags["run_key"]) == (last_version.NETWORK, last_version.RUN_KEY)

@@ -35,7 +35,7 @@ def test_the_key_changes_with_what_is_read_and_with_nothing_else(root: Path) -> 
     keys.append(key())
     assert len(set(keys)) == len(keys)
 
-    params.write_text(params.read_text().replace("hidden: [16, 16]", "hidden: [8]"))
+    params.write_text(params.read_text().replace("learning_rate: 0.02", "learning_rate: 0.03"))
     made_up.write(root / "data/processed/test/labels.npy", "not read")
     made_up.write(root / "data/processed/val/__pycache__/labels.pyc", "Python's own")
     assert key() == keys[-1]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.tracking import runs, store
-from pipeline.tracking.runkey import inputs
+from pipeline.tracking.runkey import hash_path, inputs
 from tests.pipeline.tracking import project as made_up
 
 REPOSITORY = Path.cwd()
@@ -122,20 +122,22 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
     assert curve == [(1, 0.7), (2, 0.9)]
     assert run.data.metrics["val/accuracy"] == run.data.metrics["test/accuracy"] == 0.98
     assert run.data.metrics["gate/error"] == 0.01
-    assert run.data.metrics["recipe/error"] == 0.004
+    assert run.data.metrics["out_of_fold/error"] == 0.004
+    assert run.data.metrics["out_of_fold/images"] == 60_000
     assert run.data.tags["gates"] == "passed"
     assert run.data.tags["gate.error"] == "passed"
-    assert run.data.tags["gate.gap"] == "not measurable"
+    assert run.data.tags["gate.population_gap"] == "not measurable"
     files = {
         file.path
-        for part in ("training", "evaluation", "audit", "audit/tables")
+        for part in ("training", "evaluation", "validation", "verdicts", "audit", "audit/tables")
         for file in client.list_artifacts(run.info.run_id, part)
     }
     assert {
         "training/weights.safetensors",
         "training/run.json",
         "evaluation/confusion.png",
-        "audit/audit.json",
+        "validation/convnet.parquet",
+        "verdicts/convnet.json",
         "audit/index.html",
         "audit/tables/recall.csv",
     } <= files
@@ -148,7 +150,8 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
     assert [one.name for one in info.signature.outputs] == ["probabilities", "logits", "novelty"]
     answer = mlflow.pyfunc.load_model(model.model_uri).predict(example(model))
     assert answer["probabilities"].shape == (1, 10)
-    assert {one.key: one.value for one in model.metrics}["val/accuracy"] == 0.98
+    metrics = {one.key: one.value for one in model.metrics}
+    assert (metrics["val/accuracy"], metrics["gate/error"]) == (0.98, 0.01)
 
 
 def example(model: Any) -> dict[str, Any]:
@@ -170,9 +173,9 @@ def test_what_is_there_is_not_published_again(project: Path, publish: Callable[[
 def test_what_changed_is_published_anew_in_the_same_run(project: Path) -> None:
     for publish in (runs.publish_evaluation, runs.publish_audit):
         publish("convnet")
+    made_up.train(project, "convnet", gain=0.3)
     made_up.evaluate(project, "convnet", 2)
     made_up.audit(project, "convnet", 0.2)
-    made_up.train(project, "convnet", gain=0.3)
     for publish in (runs.publish_evaluation, runs.publish_audit):
         assert publish("convnet")
         assert publish("convnet") == []
@@ -181,3 +184,52 @@ def test_what_changed_is_published_anew_in_the_same_run(project: Path) -> None:
     assert run.data.tags["gates"] == "failed: error"
     assert len(run.outputs.model_outputs) == 2
     assert len(store.open_store().get_metric_history(run.info.run_id, "val/accuracy")) == 2
+
+
+def versions() -> list[Any]:
+    found = store.open_store().search_model_versions("name = 'inkwell-mnist-sample'")
+    return sorted(found, key=lambda one: int(one.version))
+
+
+def test_each_export_of_a_training_is_a_version_with_a_key_of_its_own(project: Path) -> None:
+    keys, hashes = [], []
+    for gain, abstention in ((0.2, 0.014), (0.3, 0.02)):
+        made_up.calibrate(project, abstention)
+        made_up.export(project, "convnet", gain)
+        made_up.audit(project, "convnet")
+        folder = project / "models/candidates/convnet"
+        keys.append(json.loads((folder / "export.json").read_text())["export_key"])
+        hashes.append(hash_path(folder / "model.onnx"))
+        for publish in (runs.publish_export, runs.publish_evaluation, runs.publish_audit):
+            assert publish("convnet")
+            assert publish("convnet") == []
+    run, found = the_run(), versions()
+    assert keys[0] != keys[1]
+    assert [one.tags["export_key"] for one in found] == keys
+    assert [one.tags["model_sha256"] for one in found] == hashes
+    for one, abstention in zip(found, ("0.014", "0.02"), strict=True):
+        assert (one.tags["network"], one.tags["run_key"]) == ("convnet", run.data.tags["run_key"])
+        assert (one.run_id, one.tags["gates"]) == (run.info.run_id, "passed")
+        assert one.description == "convnet: 98.00% on validation"
+        model = store.open_store().get_logged_model(one.model_id)
+        assert model.params["calibration.abstention"] == abstention
+        assert model.params["networks.convnet.width"] == "32"
+        metrics = {metric.key: metric.value for metric in model.metrics}
+        assert (metrics["val/accuracy"], metrics["gate/error"]) == (0.98, 0.01), "of each model, though it is the same"
+
+
+def test_an_export_that_makes_the_same_bytes_is_the_same_version_under_its_new_key(project: Path) -> None:
+    runs.publish_export("convnet")
+    made_up.calibrate(project, 0.02)
+    made_up.export(project, "convnet", 0.2)
+    assert runs.publish_export("convnet") == []
+    [found] = versions()
+    told = json.loads((project / "models/candidates/convnet/export.json").read_text())
+    assert found.tags["export_key"] == told["export_key"]
+
+
+def test_verdicts_on_a_model_that_is_there_no_more_are_not_published(project: Path) -> None:
+    made_up.train(project, "convnet", gain=0.3)
+    runs.publish_audit("convnet")
+    assert "gate/error" not in the_run().data.metrics
+    assert "gates" not in the_run().data.tags
