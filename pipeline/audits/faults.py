@@ -10,7 +10,7 @@ import contextlib
 import io
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -22,18 +22,13 @@ from rich.table import Table
 from scipy.ndimage import gaussian_filter
 from scipy.special import softmax
 
-from pipeline import params
-from pipeline.artifact.to_onnx import logits_of
-from pipeline.audits.gates import Gate
-from pipeline.audits.section import Subject
+from pipeline import params, paths
+from pipeline.audits.accuracy import worst_digit
+from pipeline.audits.gates import Verdict
+from pipeline.audits.results import Results
 from pipeline.audits.selftest import verdicts
-from pipeline.audits.subject import load_subject
 from pipeline.data.store import load_split
-from pipeline.models.batches import Digits
-from pipeline.models.fit import fit
 from pipeline.models.networks import MLP
-from pipeline.paths import PROCESSED
-from pipeline.report import wording
 from pipeline.stage import stage
 from serving.model.recogniser import Predictions, Recogniser
 
@@ -69,33 +64,54 @@ class Faulty(Recogniser):
 
 
 @dataclass(frozen=True)
+class Network:
+    """A recogniser, what it answers for the test images, and the thresholds that it is held to."""
+
+    recogniser: Recogniser
+    results: Results
+    thresholds: Mapping[str, float]
+
+    def broken_by(self, fault: Fault) -> "Network":
+        """The same with a fault in its recogniser."""
+        return replace(self, recogniser=Faulty(self.recogniser, fault)).asked()
+
+    def asked(self) -> "Network":
+        """The same with the answers that its recogniser gives for the images."""
+        told = self.recogniser.predict(self.results.images.astype(np.float32))
+        return replace(self, results=replace(self.results, predictions=told))
+
+
+@dataclass(frozen=True)
 class Planted:
-    """A fault, and what the gate that should catch it says without it and with it.
+    """A fault, and the verdicts of the gate that should catch it, without it and with it.
 
     others: the gates that refuse the faulty network and do not refuse the one without fault.
+    worst_digit: the one that the faulty network recognises worst.
     """
 
     fault: str
-    control: Gate
-    faulty: Gate
+    control: Verdict
+    faulty: Verdict
     others: list[str]
+    worst_digit: int
 
     @property
     def caught(self) -> bool:
         return self.control.passed is True and self.faulty.passed is False
 
 
-def plant(fault: str, gate: str, control: Subject, faulty: Subject) -> Planted:
+def plant(fault: str, gate: str, control: Network, faulty: Network) -> Planted:
     """Hold both against all statistical gates; ``gate`` is the one that should tell them apart."""
     without, having = (
-        {found.name: found for found in verdicts(replace(subject, bootstrap=DRAWS))} for subject in (control, faulty)
+        verdicts(replace(network.results, bootstrap=DRAWS), network.thresholds) for network in (control, faulty)
     )
     others = [
         name
-        for name, found in having.items()
-        if name != gate and found.passed is False and without[name].passed is not False
+        for name, verdict in having.items()
+        if name != gate and verdict.passed is False and without[name].passed is not False
     ]
-    return Planted(fault, without[gate], having[gate], others)
+    worst = worst_digit(faulty.results.labels, faulty.results.wrong)
+    return Planted(fault, without[gate], having[gate], others, worst)
 
 
 def constant(inner: Recogniser, pixels: np.ndarray) -> Predictions:
@@ -128,34 +144,28 @@ def answered(told: Predictions, probabilities: np.ndarray) -> Predictions:
     )
 
 
-def broken_by(subject: Subject, fault: Fault) -> Subject:
-    """The subject with a fault in its recogniser."""
-    return asked_anew(replace(subject, recogniser=Faulty(subject.recogniser, fault)))
-
-
-def blurred(subject: Subject, group: str, blur: float) -> Subject:
-    """The subject with all test images of one population blurred by a Gaussian of so many pixels."""
-    images = subject.images.copy()
-    rows = (subject.samples["population"] == group).to_numpy()
+def blurred(network: Network, group: str, blur: float) -> Network:
+    """The same on test images that are, for one population, blurred by a Gaussian of so many pixels."""
+    images = network.results.images.copy()
+    rows = (network.results.samples["population"] == group).to_numpy()
     images[rows] = np.rint(gaussian_filter(images[rows].astype(np.float32), (0, blur, blur)))
-    return asked_anew(replace(subject, images=images))
+    return replace(network, results=replace(network.results, images=images)).asked()
 
 
-def asked_anew(subject: Subject) -> Subject:
-    """The subject with the predictions that its recogniser gives for its images."""
-    return replace(subject, predictions=subject.recogniser.predict(subject.images.astype(np.float32)))
+def trained(network: Network, images: np.ndarray, labels: np.ndarray) -> Network:
+    """The same with answers of a small network trained on images, uint8 [N, 28, 28], and labels, uint8 [N]."""
+    from pipeline.artifact.to_onnx import logits_of  # these load torch
+    from pipeline.models.batches import Digits
+    from pipeline.models.fit import fit
 
-
-def trained(subject: Subject, images: np.ndarray, labels: np.ndarray) -> Subject:
-    """The subject with the answers of a small network trained on images, uint8 [N, 28, 28], and labels, uint8 [N]."""
+    seed = network.results.seed
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        data = Digits((images, labels), (images[:1000], labels[:1000]), QUICK, subject.seed)
-        fitted = fit(QUICK, data, TRAINER, subject.seed, Path(folder))
+        data = Digits((images, labels), (images[:1000], labels[:1000]), QUICK, seed)
+        fitted = fit(QUICK, data, TRAINER, seed, Path(folder))
     assert fitted is not None
-    network = fitted[0]
-    return broken_by(
-        subject,
-        lambda inner, pixels: answered(inner.predict(pixels), softmax(logits_of(network, pixels), axis=1)),
+    small = fitted[0]
+    return network.broken_by(
+        lambda inner, pixels: answered(inner.predict(pixels), softmax(logits_of(small, pixels), axis=1))
     )
 
 
@@ -172,30 +182,30 @@ def flipped(labels: np.ndarray, share: float) -> np.ndarray:
     return changed
 
 
-def in_serving(subject: Subject, blur: float = BLUR) -> Iterator[Planted]:
+def in_serving(network: Network, blur: float = BLUR) -> Iterator[Planted]:
     """Plant the faults that need no training."""
-    yield plant("a constant network", "digit_recall", subject, broken_by(subject, constant))
-    yield plant("confidence forced to 1", "ece_excess", subject, broken_by(subject, certain))
-    yield plant("pixels scaled twice", "error", subject, broken_by(subject, scaled_twice))
-    if subject.has_writers:
-        yield plant("the students' images blurred", "population_gap", subject, blurred(subject, "students", blur))
-        yield plant("the employees' images blurred", "error", subject, blurred(subject, "employees", blur))
+    yield plant("a constant network", "digit_recall", network, network.broken_by(constant))
+    yield plant("confidence forced to 1", "ece_excess", network, network.broken_by(certain))
+    yield plant("pixels scaled twice", "error", network, network.broken_by(scaled_twice))
+    if network.results.has_writers:
+        yield plant("the students' images blurred", "population_gap", network, blurred(network, "students", blur))
+        yield plant("the employees' images blurred", "error", network, blurred(network, "employees", blur))
 
 
-def in_training(subject: Subject, images: np.ndarray, labels: np.ndarray, populations: np.ndarray) -> Iterator[Planted]:
-    """Plant the faults of training data in a small network.
+def in_training(network: Network, images: np.ndarray, labels: np.ndarray, populations: np.ndarray) -> Iterator[Planted]:
+    """Plant the faults of training data in a small network, held to the thresholds of ``network``.
 
     Args:
         images, labels: to train on, uint8 [N, 28, 28] and uint8 [N]; populations: who wrote them, str [N].
     """
-    rng = subject.rng("faults in training")
+    rng = network.results.rng("faults in training")
     rows = rng.permutation(len(labels))[:IMAGES]
-    control = trained(subject, images[rows], labels[rows])
-    faulty = trained(subject, images[rows], flipped(labels[rows], FLIPPED))
-    yield plant(f"{wording.percent(FLIPPED, 0)} of the nines in training labelled 4", "digit_recall", control, faulty)
-    if subject.has_writers:
+    control = trained(network, images[rows], labels[rows])
+    faulty = trained(network, images[rows], flipped(labels[rows], FLIPPED))
+    yield plant(f"{FLIPPED:.0%} of the nines in training labelled 4", "digit_recall", control, faulty)
+    if network.results.has_writers:
         rows = without(populations, "students", rng)
-        faulty = trained(subject, images[rows], labels[rows])
+        faulty = trained(network, images[rows], labels[rows])
         yield plant("students left out of training", "population_gap", control, faulty)
 
 
@@ -204,10 +214,10 @@ def table(found: Sequence[Planted]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "fault": one.fault,
-            "gate": one.faulty.name,
-            "without": one.control.value,
-            "with": one.faulty.value,
-            "required": f"{one.faulty.limit} {one.faulty.threshold:g}",
+            "gate": one.faulty.gate.name,
+            "without": one.control.estimate.value,
+            "with": one.faulty.estimate.value,
+            "required": f"{one.faulty.gate.limit} {one.faulty.threshold:g}",
             "caught": one.caught,
             "also refused by": ", ".join(one.others),
         }
@@ -215,17 +225,36 @@ def table(found: Sequence[Planted]) -> pd.DataFrame:
     )
 
 
-@stage("faults", network="the name of a folder under models/candidates/")
+def load(network: str, source: str, seed: int, samples: pd.DataFrame, thresholds: Mapping[str, float]) -> Network:
+    """A network under models/candidates/ on the test set; ``samples`` are those of all splits."""
+    recogniser = Recogniser(paths.CANDIDATES / network / "model.onnx")
+    images, labels = load_split(paths.PROCESSED, "test")
+    results = Results(
+        images=images,
+        labels=labels,
+        samples=samples.query("split == 'test'").sort_values("row", ignore_index=True),
+        predictions=recogniser.predict(images.astype(np.float32)),
+        seed=seed,
+        network=network,
+        source=source,
+    )
+    return Network(recogniser, results, thresholds)
+
+
+@stage("faults", network="a name among the candidates of params.yaml")
 def main(network: str = "convnet") -> None:
-    source, seed, gates = params.load("data.source", "audit.seed", "audit.gates")
-    subject, samples = load_subject(network, source, gates[source][network], DRAWS, seed)
+    source, seed, default, own, quick = params.load(
+        "data.source", "audit.seed", "gates.default", f"gates.{network}", "gates.perceptron"
+    )
+    samples = pd.read_parquet(paths.SAMPLES)
     train = samples.query("split == 'train'").sort_values("row")
-    quick = replace(subject, name="quick", limits=gates[source]["perceptron"])
+    sound = load(network, source, seed, samples, params.thresholds(default, own, source))
+    small = replace(sound, thresholds=params.thresholds(default, quick, source))
     console = Console()
     with console.status("planting faults ..."):
         found = [
-            *in_serving(subject),
-            *in_training(quick, *load_split(PROCESSED, "train"), train["population"].to_numpy()),
+            *in_serving(sound),
+            *in_training(small, *load_split(paths.PROCESSED, "train"), train["population"].to_numpy()),
         ]
     shown = Table(*table(found).columns, box=box.SIMPLE_HEAD)
     for row in table(found).itertuples(index=False):

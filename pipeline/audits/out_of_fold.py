@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audits import accuracy, calibration, population, style
-from pipeline.audits.gates import GATES, Estimate, Verdict
+from pipeline.audits.gates import GATES, Verdict
 from pipeline.audits.population import Gap
 from pipeline.audits.results import Results
 from serving.model.recogniser import CLASSES, Predictions
@@ -40,9 +40,10 @@ def measure(
             digit, confidence and whether the network abstained.
     """
     asked = answers(results, images, samples)
-    verdicts = [Verdict(GATES[name], estimate, thresholds[name]) for name, estimate in estimates(asked).items()]
     own = population.error_gap(results, population.populations(results.samples))
-    found = accuracy.measure(asked) | population.measure(asked) | style.measure(asked, DECILES) | estimates(asked)
+    found = accuracy.measure(asked) | population.measure(asked) | style.measure(asked, DECILES)
+    found |= calibration.answers(asked)
+    verdicts = [Verdict(gate, found[name], thresholds[name]) for name, gate in GATES.items() if name in found]
     return found | {
         "folds": int(samples["fold"].nunique()),
         "people": int(samples["writer"].nunique()),
@@ -79,16 +80,6 @@ def answers(results: Results, images: np.ndarray, samples: pd.DataFrame) -> OutO
         network=results.network,
         bootstrap=results.bootstrap,
     )
-
-
-def estimates(asked: OutOfFold) -> dict[str, Estimate]:
-    """What can be measured out of fold for the gates, which are of the network itself."""
-    return {
-        **accuracy.estimates(asked),
-        **population.estimates(asked),
-        **style.estimates(asked),
-        **calibration.answers(asked),
-    }
 
 
 def detectable(found: Gap) -> float:

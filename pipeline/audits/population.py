@@ -75,7 +75,11 @@ def estimates(results: Results) -> dict[str, Estimate]:
     if not results.has_writers:
         return {gate.name: UNMEASURABLE for gate in GATES.values() if gate.section == "population"}
     groups = populations(results.samples)
-    error, abstention = error_gap(results, groups), abstention_gap(results, groups)
+    return of_gaps(results, groups, error_gap(results, groups), abstention_gap(results, groups))
+
+
+def of_gaps(results: Results, groups: Populations, error: Gap, abstention: Gap) -> dict[str, Estimate]:
+    """The gates' estimates from the gaps in error and in abstention."""
     students = groups["students"].by_writer(results.wrong)
     return {
         "population_gap": Estimate(error.upper, (error.low, error.high)),
@@ -90,17 +94,18 @@ def measure(results: Results) -> dict[str, Any]:
         return estimates(results)
     wrong, draws = results.wrong, results.bootstrap
     groups = populations(results.samples)
-    raw, alike = error_gap(results, groups), standardised_gap(results, groups)
+    raw, abstention = error_gap(results, groups), abstention_gap(results, groups)
+    alike = standardised_gap(results, groups)
     nulls = {
         name: permuted(one.by_writer(wrong), draws, results.rng(f"writers: {name}")) for name, one in groups.items()
     }
-    found = estimates(results)
+    found = of_gaps(results, groups, raw, abstention)
     return {
         **found,
         "errors": int(wrong.sum()),
         "students_bound_is_exact": found["students_error"].value == exact_upper(*totals(groups["students"], wrong)),
         "gap": raw,
-        "abstentions_gap": abstention_gap(results, groups),
+        "abstentions_gap": abstention,
         "alike_gap": alike,
         "styles_of_populations": results.samples.groupby("population")[["thickness", "slant"]].mean(),
         "populations": populations_table(results, groups),

@@ -23,10 +23,12 @@ from torch import Tensor, nn
 from pipeline.models.networks import standardise
 from serving.model.recogniser import Recogniser
 
+Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""From logits [N, K], labels [N] and digits to be reached [N], or None, to what the attacker wants large: [N]."""
 BATCH = 32
 """Pictures that the network sees at once; a processor's cache holds no more."""
-FIRST_STEPS, STEPS = 20, 100
-"""Of Auto-PGD without a target, after which hardly more is broken, and towards each."""
+FIRST_STEPS, STEPS, ROUNDS = 20, 100, 2
+"""Of Auto-PGD without a target, after which hardly more is broken, and towards each; how often all are gone through."""
 QUERIES = 1000
 """Of Square."""
 SURE = 0.95
@@ -79,10 +81,10 @@ def apgd_targeted(
     network: nn.Module, images: Tensor, labels: Tensor, eps: float, generator: torch.Generator, sure: float = 0.0
 ) -> Tensor:
     """Auto-PGD, and towards one wrong digit after the other, the likeliest first, for the images that still stand."""
-    pictures = apgd(network, images, labels, eps, FIRST_STEPS if not sure else STEPS, generator, sure=sure)
+    pictures = apgd(network, images, labels, eps, STEPS if sure else FIRST_STEPS, generator, sure=sure)
     logits = logits_of(network, pictures)
     likeliest = logits_of(network, images).scatter(1, labels.unsqueeze(1), -math.inf).argsort(1, descending=True)
-    for targets in likeliest[:, :-1].T:
+    for targets in [*likeliest[:, :-1].T] * ROUNDS:
         standing = torch.nonzero(margin(logits, labels) <= 0).flatten()
         if not len(standing):
             break
@@ -109,6 +111,7 @@ def apgd(
 
     Args:
         targets: int64 [N], the wrong digit to be reached; any, where None.
+        sure: what is climbed is the wrong digit's likelihood where it is not 0, else the ratio.
     """
     found = Found(images, labels, sure)
     climb = Climb(project(images + eps * (2 * torch.rand(images.shape, generator=generator) - 1), images, eps), eps)
@@ -116,7 +119,8 @@ def apgd(
     since = 0
     for step in range(steps + 1):
         rows = found.standing
-        gradient, value, logits = slope(network, climb.at, labels[rows], None if targets is None else targets[rows])
+        towards = None if targets is None else targets[rows]
+        gradient, value, logits = slope(network, climb.at, labels[rows], towards, likelihood if sure else ratio)
         stays = found.note(climb.at, logits)
         climb.keep(stays)
         climb.look(gradient[stays], value[stays])
@@ -193,11 +197,11 @@ class Found:
         """Look at a picture of each standing image, [M, 1, H, W], with its logits; bool [M], which stand on."""
         rows, labels = self.standing, self._labels[self.standing]
         harm = margin(logits, labels)
-        worse = harm > self._harm[rows]
-        self.pictures[rows[worse]] = pictures[worse]
-        self._harm[rows[worse]] = harm[worse]
         wrong = logits.softmax(1).scatter(1, labels.unsqueeze(1), 0)
         stays = (harm <= 0) | (wrong.amax(1) < self._sure)
+        worse = (harm > self._harm[rows]) | ~stays
+        self.pictures[rows[worse]] = pictures[worse]
+        self._harm[rows[worse]] = harm[worse]
         self.standing = rows[stays]
         return stays
 
@@ -243,14 +247,14 @@ class Climb:
 
 
 def slope(
-    network: nn.Module, pictures: Tensor, labels: Tensor, targets: Tensor | None = None
+    network: nn.Module, pictures: Tensor, labels: Tensor, targets: Tensor | None, loss: Loss
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient of `ratio` at each picture, [N, 1, H, W], that ratio, [N], and the logits, [N, K]."""
+    """The gradient of ``loss`` at each picture, [N, 1, H, W], that loss, [N], and the logits, [N, K]."""
     parts = []
     for rows in torch.arange(len(pictures)).split(BATCH):
         leaf = pictures[rows].detach().requires_grad_()
         logits = network(leaf)
-        losses = ratio(logits, labels[rows], None if targets is None else targets[rows])
+        losses = loss(logits, labels[rows], None if targets is None else targets[rows])
         (gradient,) = torch.autograd.grad(losses.sum(), leaf)
         parts.append((gradient, losses.detach(), logits.detach()))
     gradients, losses, logits = (torch.cat(column) for column in zip(*parts, strict=True))
@@ -268,6 +272,14 @@ def ratio(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tens
         return margin(logits, labels) / (ordered[:, 0] - ordered[:, 2] + 1e-12)
     ahead = logits.gather(1, targets.unsqueeze(1)) - logits.gather(1, labels.unsqueeze(1))
     return ahead.squeeze(1) / (ordered[:, 0] - ordered[:, 2:4].mean(1) + 1e-12)
+
+
+def likelihood(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
+    """The log of the probability of the likeliest wrong digit, or of that in ``targets``: [N]."""
+    shares = logits.log_softmax(1)
+    if targets is None:
+        return shares.scatter(1, labels.unsqueeze(1), -math.inf).amax(1)
+    return shares.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
