@@ -47,7 +47,7 @@ def on_canvases(images: np.ndarray) -> Iterator[np.ndarray]:
     """Each of the images, uint8 [N, 28, 28], on a canvas of its own: uint8 [S, S], every second one's paper white."""
     rng = np.random.default_rng(SEED)
     for number, side in enumerate(rng.choice(canvas.SIDES, len(images))):
-        [picture] = canvas.place(images[number : number + 1], int(side), rng)
+        [picture] = canvas.place(images[number : number + 1], canvas.layout(1, int(side), rng))
         yield 255 - picture if number % 2 else picture
 
 

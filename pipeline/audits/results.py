@@ -135,7 +135,7 @@ def from_tables(answers: pd.DataFrame, pictures: pd.DataFrame) -> dict[str, Answ
 
 def _predictions(part: pd.DataFrame) -> Predictions:
     probabilities = part[PROBABILITIES].to_numpy(np.float32)
-    reason = part["reason"].astype(object).to_numpy()
+    reason = part["reason"].astype(object)
     return Predictions(
         digit=probabilities.argmax(1),
         confidence=probabilities.max(1),
@@ -143,7 +143,7 @@ def _predictions(part: pd.DataFrame) -> Predictions:
         novelty=part["novelty"].to_numpy(np.float32),
         prediction_set=(part["prediction_set"].to_numpy(np.int64)[:, None] >> np.arange(CLASSES) & 1).astype(bool),
         abstained=part["abstained"].to_numpy(bool),
-        reason=np.where(pd.isna(reason), None, reason),
+        reason=reason.where(reason.notna(), None).to_numpy(object),
     )
 
 

@@ -67,9 +67,7 @@ def write(name: str, results: Results, measures: Measures, thresholds: Mapping[s
         sentences={gate: " ".join(texts) for gate, texts in of("gate_").items()},
         findings=of("finding_"),
         tables={table: (texts[0], measures[table]) for table, texts in of("table_").items()},
-        figures={
-            figure: (texts[0], drawn[figure]) for figure, texts in of("figure_").items() if drawn[figure] is not None
-        },
+        figures={name: (texts[0], figure) for name, texts in of("figure_").items() if (figure := drawn[name])},
         values={key: record(value) for key, value in measures.items() if is_single(value)},
     )
 
