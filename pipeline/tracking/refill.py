@@ -16,15 +16,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from pipeline import params
 from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
-from pipeline.tracking import registry, runkey, runs, store
+from pipeline.tracking import registry, runs, store
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
     console = Console()
     filled = {}
-    for network in track(runkey.networks(), "Filling MLflow", console=console, transient=True):
+    for network in track(params.load("candidates"), "Filling MLflow", console=console, transient=True):
         trained, exported = TRAINED / network / "run.json", CANDIDATES / network / "model.onnx"
         filled[network] = [
             item

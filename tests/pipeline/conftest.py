@@ -26,9 +26,15 @@ def mlflow_store(tmp_path: Path, empty_database: Path, monkeypatch: pytest.Monke
     return path
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small project with the outputs of every stage but `promote`."""
+    return made_up.build(tmp_path_factory.mktemp("built"))
+
+
 @pytest.fixture
-def project(tmp_path: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a small project with the outputs of every stage but `promote`; the test runs in it."""
-    made_up.build(tmp_path)
+def project(built: Path, tmp_path: Path, mlflow_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the small project, in which the test runs."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -49,10 +49,10 @@ class Checkout:
                 shutil.copy2(ROOT / name, folder / name)
         params = yaml.safe_load((folder / "params.yaml").read_text())
         params["data"]["source"] = "uci-digits"
-        for network, dials in SMALL.items():
-            params["networks"][network].update(dials, batch_size=32)
-        for gates in params["audit"]["gates"]["uci-digits"].values():
-            gates.update({name: 0.001 if name in AT_LEAST else 0.99 for name in gates}, error=0.5)
+        for network, config in SMALL.items():
+            params["networks"][network].update(config, batch_size=32)
+        wide = {name: 0.001 if name in AT_LEAST else 0.99 for name in params["gates"]["default"]["all"]}
+        params["gates"] = {"default": {"all": wide | {"error": 0.5}}} | {name: {} for name in params["candidates"]}
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         self.output("git", "init", "--quiet")
         self.output("git", "add", ".")

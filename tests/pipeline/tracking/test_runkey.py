@@ -1,15 +1,17 @@
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
+from dvc.dependency.param import MissingParamsError
 
 from pipeline.tracking import runkey
 from tests.pipeline.tracking import project as made_up
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return made_up.build(tmp_path)
+def root(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path, dirs_exist_ok=True))
 
 
 def test_inputs_are_what_dvc_yaml_declares_for_the_item(root: Path) -> None:
@@ -53,5 +55,8 @@ def test_an_unknown_stage_is_refused_by_name(root: Path, stage: str) -> None:
         runkey.inputs(stage, root)
 
 
-def test_networks_are_the_candidates(root: Path) -> None:
-    assert runkey.networks(root) == ["perceptron", "convnet"]
+def test_a_parameter_that_params_yaml_lacks_is_refused_by_name(root: Path) -> None:
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("calibration:", "other:"))
+    with pytest.raises(MissingParamsError, match="calibration"):
+        runkey.inputs("export@convnet", root)

@@ -1,0 +1,41 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import __main__ as command
+from tests.pipeline.tracking import project as made_up
+
+
+def test_a_candidate_without_an_entry_stops_the_command_before_any_stage(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
+    text = (built / "params.yaml").read_text().replace("- convnet\n", "- convnet\n- resnet\n")
+    Path("params.yaml").write_text(text)
+    with pytest.raises(SystemExit, match=r"resnet is a candidate without an entry under networks: .*under gates: "):
+        command.main(["uci-digits"])
+    assert Path("params.yaml").read_text() == text
+
+
+def test_the_results_are_those_of_the_candidates_and_their_verdicts(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    champion = {"network": "convnet"}
+    promotion = {"source": "mnist-sample", "champion": champion, "candidates": [champion, {"network": "perceptron"}]}
+    made_up.evaluate(tmp_path, "a-network-of-before", 3)
+    columns = [list(column.cells) for column in command.results(promotion).columns]
+    assert columns[0] == ["convnet", "perceptron"]
+    assert columns[2] == ["98.00%", "80.00%"]
+    assert columns[3] == ["[green]1 passed[/], 1 not measurable"] * 2
+    assert columns[4] == ["champion", ""]
+
+
+def test_gates_that_were_failed_are_named() -> None:
+    gates = [{"name": "error", "status": "failed"}, {"name": "canvas", "status": "close"}]
+    assert command.verdict(gates) == "[red]failed: error[/]"
+    assert command.verdict(gates[1:]) == "[green]1 passed[/]"
