@@ -39,7 +39,7 @@ LABELS = IMAGES.with_name("labels.npy")
 
 REQUIREMENTS = (  # BentoML adds itself
     *("click", "httptools", "numpy", "onnxruntime", "orjson", "pillow", "prometheus-client", "pydantic"),
-    *("python-multipart", "starlette", "uvicorn", "uvloop"),
+    *("python-multipart", "scipy", "starlette", "uvicorn", "uvloop"),
 )
 NO_TIME = "1980-01-01T00:00:00+00:00"
 TRIED = 100

@@ -93,11 +93,10 @@ async def model_info(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """One image of one digit.
 
-    A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF of up to 25 megapixels, as the body or as the form's file
-    `image`. What it is, its own bytes say. What can only be read as a whole is refused with 413 where that takes too
-    much memory: a WebP of more than 4 megapixels; a PNG with colours that is interlaced, animated or of 16 bits, of
-    more than 8; a progressive JPEG of more than 20, or 10 where its colours are as fine as its brightness; a TIFF with
-    colours of more than 14, or in one strip 5.
+    A PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF, as the body or as the form's file `image`. What it is, its
+    own bytes say. A JPEG may have up to 25 megapixels, a PNG up to 16, all else up to 6, and what takes more memory up
+    to fewer: a WebP 4; a progressive JPEG with colours 20, or 10 where they are as fine as its brightness (4:4:4), 7.5
+    in CMYK. Large ones are decoded one at a time. What is larger is refused with 413 before it is decoded.
     """
     data = await _image_bytes(request)
     if images.is_small(data):

@@ -64,7 +64,12 @@ EMPTY_IMAGE = Entry(400, "empty_image", "The image is empty.")
 UNREADABLE_IMAGE = Entry(400, "unreadable_image", "The image is damaged or incomplete.")
 UNREADABLE_FORM = Entry(400, "malformed_form", "The form cannot be read: {}", ("Missing boundary in multipart.",))
 OTHER_FORM = Entry(400, "malformed_form", "The form must hold one file, in the field image, and nothing else.")
-IMAGE_TOO_LARGE = Entry(413, "image_too_large", "The image has more than {:,} pixels.", (25_000_000,))
+IMAGE_TOO_LARGE = Entry(
+    413,
+    "image_too_large",
+    "{} may have up to {:,} pixels: make it smaller, or send a plain JPEG (not progressive) of up to {:,}.",
+    ("A WEBP image", 4_000_000, 25_000_000),
+)
 NOT_AN_IMAGE = Entry(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
 IMAGE_EXPECTED = Entry(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from serving.contract import CLASSES, SIDE
 
@@ -18,6 +19,8 @@ BLANK_CONTRAST = 32.0  # an image whose brightest and darkest pixels lie closer 
 INK = 0.3  # share of the strongest ink from which a pixel counts as ink, when strokes are told apart
 TALL = 0.6  # each of two digits beside each other is at least this tall, as a share of the height of all ink
 TOGETHER = 0.8  # and the two hold at least this share of the ink
+NEIGHBOURS = np.zeros((3, 3, 3), bool)
+NEIGHBOURS[1] = True  # of a pixel in a stack of images: over edges and corners, all in its own image
 CHUNK = 500  # images given to the network at once, which bounds memory and gains nothing from being larger
 
 
@@ -140,15 +143,16 @@ class Recogniser:
 def _multiple(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which of the images, float32 [M, 28, 28], hold two strokes beside each other, both tall, and little else.
 
-    The strokes at the far left and at the far right are followed; where they are not one, they are compared.
+    bool [M]. The connected components at the far left and at the far right are compared.
     """
     if not len(pixels):
         return np.zeros(0, bool)
     ink = pixels >= INK * pixels.max(axis=(1, 2), keepdims=True)
+    labels, count = ndimage.label(ink, NEIGHBOURS)
     columns = np.where(ink.any(axis=1), np.arange(SIDE), -1)
     right = columns == columns.max(axis=1, keepdims=True)
     left = columns == np.where(columns < 0, SIDE, columns).min(axis=1, keepdims=True)
-    first, last = (_connected(ink & side[:, None], ink) for side in (left, right))
+    first, last = (_components(labels, count, ink & side[:, None]) for side in (left, right))
     height = np.stack([part.any(axis=2).sum(axis=1) for part in (first, last)]).min(axis=0)
     apart = ~(first & last).any(axis=(1, 2))
     together = (first | last).sum(axis=(1, 2))
@@ -156,15 +160,11 @@ def _multiple(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(apart & tall & (together >= TOGETHER * ink.sum(axis=(1, 2))))
 
 
-def _connected(part: NDArray[np.bool_], ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`part`, bool [M, 28, 28], and all `ink` that touches it, over edges or corners, directly or through other ink."""
-    while True:
-        padded = np.pad(part, ((0, 0), (1, 1), (1, 1)))
-        wide = padded[:, :, :-2] | padded[:, :, 1:-1] | padded[:, :, 2:]
-        grown = (wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]) & ink
-        if (grown == part).all():
-            return part
-        part = grown
+def _components(labels: NDArray[np.signedinteger], count: int, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those of the components, numbered from 1 to `count` in `labels`, [M, 28, 28], that `part` is of: bool alike."""
+    wanted = np.zeros(count + 1, bool)
+    wanted[labels[part]] = True
+    return wanted[labels]
 
 
 def _text(metadata: Mapping[str, str], key: str, path: Path) -> str:

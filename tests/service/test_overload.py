@@ -51,7 +51,7 @@ def test_under_more_than_it_can_do_it_refuses_at_once_and_answers_the_others(ser
 
 
 def test_it_says_that_it_is_not_ready_while_it_turns_pictures_away(server):
-    blank = encode(np.zeros((5000, 5000), np.uint8))  # small to send, slow to read
+    blank = encode(np.zeros((4000, 4000), np.uint8))  # small to send, slow to read
     done = threading.Event()
 
     def ask():

@@ -1,0 +1,194 @@
+"""From the bytes of an image file to its brightness, within the memory budget.
+
+How large an image may be depends on its format, since that decides what decoding it takes (`_limit`).
+"""
+
+import io
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from serving.errors import ApiError
+from serving.images import memory
+from serving.images.normalise import normalise
+from serving.model.recogniser import BLANK_CONTRAST
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+PNG = b"\x89PNG\r\n\x1a\n"
+MAGIC = (PNG, b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both takes less time to decode than to hand to a thread
+JPEG_PIXELS, OTHER_PIXELS = 25_000_000, 6_000_000
+PIXELS = {"PNG": 16_000_000, "WEBP": 4_000_000}  # of a WebP each takes 16 bytes
+JPEG_COEFFICIENTS = 30_000_000  # of two bytes each, which the decoder of a JPEG in several scans keeps until its end
+WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
+WORKING_BYTES = 28  # of each pixel of an image that is not larger, whatever its format
+TILE_SIDE = 256  # a larger one is converted in tiles of about so many pixels a side
+SOLID = 128  # alpha from which a pixel shows its own colour
+
+PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of a PNG's texts, once unpacked: Pillow would keep 64 million
+
+
+def is_small(data: bytes) -> bool:
+    """Whether it is a PNG that may as well be decoded at once."""
+    if len(data) > SMALL_BYTES or not data.startswith(PNG + b"\0\0\0\rIHDR"):
+        return False
+    return max(int.from_bytes(data[place : place + 4], "big") for place in (16, 20)) <= SMALL_SIDE
+
+
+def decode(data: bytes) -> NDArray[np.float32]:
+    """The digit in an image file, float32 [28, 28] in 0..255. Raises ApiError as `read` does."""
+    return normalise(read(data))
+
+
+def read(data: bytes) -> NDArray[np.float32]:
+    """The brightness of an image file (PNG, JPEG, WebP, BMP, GIF's first frame or TIFF): float32 [height, width] in
+    0..255, turned as its EXIF data say, made smaller where it is larger than WORKING_SIDE.
+
+    Raises ApiError: 400 for a damaged file; 413, before it is decoded, for one of more pixels than its format may have;
+    415 for bytes that are no such image.
+    """
+    if not data:
+        raise ApiError(400, "empty_image", "The image is empty.")
+    if not data.startswith(MAGIC):
+        raise ApiError(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        pixels = _pixels(image)
+        kind, limit = _limit(image, data)
+        if pixels > limit:
+            raise _too_large(kind, limit)
+        with memory.reserve(min(WORKING_BYTES * pixels, memory.BUDGET)):
+            image = _loaded(image)  # which lets go of the large one
+            return to_grey(image)
+    except ApiError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large("An image", OTHER_PIXELS) from error
+    except Exception as error:  # Pillow raises nearly anything on damaged bytes: OSError, SyntaxError, KeyError, ...
+        raise ApiError(400, "unreadable_image", "The image is damaged or incomplete.") from error
+
+
+def to_grey(image: Image.Image) -> NDArray[np.float32]:
+    """L, RGB or RGBA as brightness, float32 [height, width] in 0..255.
+
+    What is transparent takes the colour of the paper: the middle one of the visible pixels, or, where these are all of
+    one brightness (ink alone), the opposite of it.
+    """
+    grey = np.asarray(image.convert("L"), dtype=np.float32)
+    if image.mode != "RGBA":
+        return grey
+    alpha = np.asarray(image.getchannel("A"), dtype=np.float32)
+    visible = grey[alpha >= SOLID] if (alpha >= SOLID).any() else grey[alpha > 0]
+    if not visible.size:
+        return np.zeros_like(grey)
+    paper = float(np.median(visible, overwrite_input=True))
+    if np.ptp(visible) < 2 * BLANK_CONTRAST:
+        paper = 255.0 if paper < 128 else 0.0
+    grey -= np.float32(paper)
+    grey *= alpha / np.float32(255)
+    grey += np.float32(paper)
+    return grey
+
+
+def _pixels(image: Image.Image) -> int:
+    """How many pixels are unpacked to decode an opened image: a TIFF's tile may have more than are shown of it."""
+    shown = image.width * image.height
+    if not isinstance(image, TiffImageFile):
+        return shown
+    width, height = (image.tag_v2.get(tag, 0) for tag in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH))
+    return max(shown, int(width * height))
+
+
+def _limit(image: Image.Image, data: bytes) -> tuple[str, int]:
+    """What an opened image, whose file is `data`, is called, and how many pixels it may have."""
+    if not isinstance(image, JpegImageFile):
+        return f"A {image.format} image", PIXELS.get(image.format or "", OTHER_PIXELS)
+    if _in_one_scan(image, data):
+        return "A JPEG image", JPEG_PIXELS
+    # all coefficients are kept until the end: one a pixel, and fewer of a component that is coarser
+    across, down = (max(layer[axis] for layer in image.layer) for axis in (1, 2))
+    limit = JPEG_COEFFICIENTS * across * down // sum(layer[1] * layer[2] for layer in image.layer)
+    return "A progressive JPEG image with colours of this kind", min(limit, JPEG_PIXELS)
+
+
+def _too_large(kind: str, limit: int) -> ApiError:
+    message = f"{kind} may have up to {limit:,} pixels: make it smaller, or send a plain JPEG"
+    return ApiError(413, "image_too_large", f"{message} (not progressive) of up to {JPEG_PIXELS:,}.")
+
+
+def _in_one_scan(image: JpegImageFile, data: bytes) -> bool:
+    """Whether a JPEG file's first scan holds all components from their first bit on, so that none is kept in memory."""
+    place = 2
+    while data[place : place + 2] != b"\xff\xda":
+        if data[place] != 0xFF or not (0xC0 <= data[place + 1] < 0xD0 or 0xDA < data[place + 1] < 0xFF):
+            return False
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return data[place + 4] == len(image.layer) and "progressive" not in image.info
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """Decode an opened image: L, RGB or RGBA, upright, at most WORKING_SIDE a side."""
+    shrink = _shrink(image)
+    if shrink > 1:  # JPEG can be decoded at a half, a quarter or an eighth; the others ignore it
+        image.draft(None, (max(image.width // shrink, 1), max(image.height // shrink, 1)))
+    if image.format != "PNG":  # turning takes a copy, and 16 megapixels of a PNG have no room for one
+        ImageOps.exif_transpose(image, in_place=True)
+    image = _smaller(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _shrink(image: Image.Image) -> int:
+    """The whole factor by which an image is made smaller."""
+    return math.ceil(max(image.size) / WORKING_SIDE)
+
+
+def _smaller(image: Image.Image) -> Image.Image:
+    """Any of Pillow's modes as L, RGB or RGBA, made smaller where it is larger than WORKING_SIDE.
+
+    It is converted tile by tile: a copy of the whole would take as much again, and `reduce` makes one of RGBA.
+    """
+    if image.mode == "F" and max(np.nan_to_num(np.asarray(tile)).max() for _, tile in _tiles(image)) <= 1:
+        image = image.point(lambda value: value * 255)
+    shrink = _shrink(image)
+    if shrink == 1:
+        return _simple(image)
+    reduced: Image.Image | None = None
+    for (left, top), tile in _tiles(image):
+        small = _simple(tile).reduce(shrink)
+        if reduced is None:
+            reduced = Image.new(small.mode, (math.ceil(image.width / shrink), math.ceil(image.height / shrink)))
+        reduced.paste(small, (left // shrink, top // shrink))
+    assert reduced
+    reduced.info = image.info
+    return reduced
+
+
+def _tiles(image: Image.Image) -> Iterator[tuple[tuple[int, int], Image.Image]]:
+    """The parts of an image, each with its left and its top, which are multiples of what it is made smaller by."""
+    shrink = _shrink(image)
+    side = shrink * max(TILE_SIDE // shrink, 1)
+    for top in range(0, image.height, side):
+        for left in range(0, image.width, side):
+            box = (left, top, min(left + side, image.width), min(top + side, image.height))
+            yield (left, top), image.crop(box)
+
+
+def _simple(image: Image.Image) -> Image.Image:
+    """Any mode as L, RGB, or RGBA where something may be transparent."""
+    if image.mode.startswith(("I", "F")):
+        image = _to_8_bits(image)
+    mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # converting to the same mode would copy it
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """An image of deeper pixels in 8 bits: whole numbers count to 65535, fractions to 255."""
+    values = np.asarray(image)
+    values = np.nan_to_num(values) if image.mode == "F" else values >> 8
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
