@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipeline.audits.invariance import STORED
+from pipeline.audits.inputs.lossless import STORED
 from tests.service.test_contract import JSON, OCTETS, encode, error_of, pixels_with
 from tests.toy_model import image
 

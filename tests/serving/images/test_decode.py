@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from pipeline.audits.invariance import STORED
+from pipeline.audits.inputs.lossless import STORED
 from serving import images
 from serving.errors import ApiError
 from tests.serving.images.pictures import close, png
