@@ -139,7 +139,7 @@ def judge(
         "invariance": lambda: invariance.measure(found),
         "ood": lambda: ood.measure(found),
         "calibration": lambda: calibration.measure(found),
-        "representation": lambda: representation.measure(samples),
+        "representation": lambda: representation.measure(samples, found.source),
         "selftest": lambda: selftest.measure(found, thresholds),
     }
     if found.of("attack"):
