@@ -142,7 +142,8 @@ def noise_floor(confidence: np.ndarray, draws: int, rng: np.random.Generator) ->
     errors = []
     for start in range(0, draws, CHUNK):
         count = min(CHUNK, draws - start)
-        network, image = np.nonzero(rng.random((count, len(confidence)), dtype=np.float32) >= confidence)
+        wrong = np.flatnonzero(rng.random((count, len(confidence)), dtype=np.float32) >= confidence)
+        network, image = np.divmod(wrong, len(confidence))
         errors.append(np.bincount(network * scores.BINS + place[image], minlength=count * scores.BINS))
     right = images - np.concatenate(errors).reshape(draws, scores.BINS).astype(np.float32)
     low, high = (

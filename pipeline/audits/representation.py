@@ -3,7 +3,7 @@
 What is rare in training is learnt worse; what differs between the splits makes the test a test of something else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -42,9 +42,9 @@ def measure(samples: pd.DataFrame, source: str) -> dict[str, Any]:
         "notable": NOTABLE,
         "facts": len(contract),
         "broken_facts": contract[contract["holds"] == "NO"],
-        "rarest_digit": int(counts.idxmin()),
+        "rarest_digit": int(counts.index.to_numpy()[counts.argmin()]),
         "rarest_images": int(counts.min()),
-        "commonest_digit": int(counts.idxmax()),
+        "commonest_digit": int(counts.index.to_numpy()[counts.argmax()]),
         "commonest_images": int(counts.max()),
         "contract": contract,
         "splits": splits_table(samples, has_writers),
@@ -143,29 +143,21 @@ def differences(samples: pd.DataFrame, groups: pd.Series, pairs: Sequence[tuple[
     rows = []
     for first, second in pairs:
         spread = ((variances.loc[first] + variances.loc[second]) / 2) ** 0.5
-        difference = (means.loc[first] - means.loc[second]) / spread
+        columns = (means.loc[first], means.loc[second], (means.loc[first] - means.loc[second]) / spread)
+        names = {"first": SPLITS.get(first, first), "second": SPLITS.get(second, second)}
         rows += [
-            {
-                "style": style,
-                "first": SPLITS.get(first, first),
-                "second": SPLITS.get(second, second),
-                "first_mean": float(means.loc[first, style]),
-                "second_mean": float(means.loc[second, style]),
-                "difference": float(difference[style]),
-            }
-            for style in STYLES
+            {"style": style, **names, "first_mean": one, "second_mean": other, "difference": apart}
+            for style, one, other, apart in zip(STYLES, *(column.to_numpy(float) for column in columns), strict=True)
         ]
     return pd.DataFrame(rows)
 
 
 def styles_table(apart: pd.DataFrame) -> pd.DataFrame:
     """`differences` with a row for each style, whose last columns are in standard deviations."""
-    means: dict[str, Mapping[str, float]] = {}
-    deviations: dict[str, Mapping[str, float]] = {}
-    for (first, second), rows in apart.groupby(["first", "second"], sort=False):
-        by_style = rows.set_index("style")
-        means |= {second: by_style["second_mean"], first: by_style["first_mean"]}
-        deviations[f"{first}_minus_{second}_sd"] = by_style["difference"]
+    means, deviations = {}, {}
+    for (first, second), rows in apart.set_index("style").groupby(["first", "second"], sort=False):
+        means |= {str(second): rows["second_mean"], str(first): rows["first_mean"]}
+        deviations[f"{first}_minus_{second}_sd"] = rows["difference"]
     table = pd.DataFrame(means | deviations).rename_axis("style").reset_index()
     return table.assign(style=[f"{name}, {STYLES[name]}" for name in table["style"]])
 

@@ -28,14 +28,19 @@ def exact_upper(count: int, total: int) -> float:
 
 
 @cache
+def wilson(count: int, total: int, confidence: float) -> tuple[float, float]:
+    """The interval of a proportion (Wilson 1927)."""
+    found = binomtest(count, total).proportion_ci(confidence, method="wilson")
+    return float(found.low), float(found.high)
+
+
 def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float) -> tuple[float, float]:
     """Interval of the difference of two proportions, (count, total) each, in percentage points.
 
     From Wilson's intervals (Newcombe 1998, Statistics in Medicine 17, method 10).
     """
     (p, p_low, p_high), (q, q_low, q_high) = (
-        (count / total, *binomtest(count, total).proportion_ci(confidence, method="wilson"))
-        for count, total in (first, second)
+        (count / total, *wilson(count, total, confidence)) for count, total in (first, second)
     )
     low, high = p - q - np.hypot(p - p_low, q_high - q), p - q + np.hypot(p_high - p, q - q_low)
     return float(100 * low), float(100 * high)
