@@ -45,8 +45,10 @@ stages:
       - models/best: {persist: true}
 """
 LOCK = """
+schema: '2.0'
 stages:
   preprocess:
+    cmd: python -m pipeline.preprocess
     outs:
     - {path: data/processed, md5: 0123456789abcdef0123456789abcdef.dir}
 """
