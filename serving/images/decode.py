@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from serving import errors
 from serving.errors import ApiError
 from serving.images import memory
 from serving.images.normalise import normalise
@@ -53,24 +54,24 @@ def read(data: bytes) -> NDArray[np.float32]:
     415 for bytes that are no such image.
     """
     if not data:
-        raise ApiError(400, "empty_image", "The image is empty.")
+        raise errors.EMPTY_IMAGE()
     if not data.startswith(MAGIC):
-        raise ApiError(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
+        raise errors.NOT_AN_IMAGE()
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels = _pixels(image)
         kind, limit = _limit(image, data)
         if pixels > limit:
-            raise _too_large(kind, limit)
+            raise errors.IMAGE_TOO_LARGE(kind, limit, JPEG_PIXELS)
         with memory.reserve(min(WORKING_BYTES * pixels, memory.BUDGET)):
             image = _loaded(image)  # which lets go of the large one
             return to_grey(image)
     except ApiError:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large("An image", OTHER_PIXELS) from error
+        raise errors.IMAGE_TOO_LARGE("An image", OTHER_PIXELS, JPEG_PIXELS) from error
     except Exception as error:  # Pillow raises nearly anything on damaged bytes: OSError, SyntaxError, KeyError, ...
-        raise ApiError(400, "unreadable_image", "The image is damaged or incomplete.") from error
+        raise errors.UNREADABLE_IMAGE() from error
 
 
 def to_grey(image: Image.Image) -> NDArray[np.float32]:
@@ -114,11 +115,6 @@ def _limit(image: Image.Image, data: bytes) -> tuple[str, int]:
     across, down = (max(layer[axis] for layer in image.layer) for axis in (1, 2))
     limit = JPEG_COEFFICIENTS * across * down // sum(layer[1] * layer[2] for layer in image.layer)
     return "A progressive JPEG image with colours of this kind", min(limit, JPEG_PIXELS)
-
-
-def _too_large(kind: str, limit: int) -> ApiError:
-    message = f"{kind} may have up to {limit:,} pixels: make it smaller, or send a plain JPEG"
-    return ApiError(413, "image_too_large", f"{message} (not progressive) of up to {JPEG_PIXELS:,}.")
 
 
 def _in_one_scan(image: JpegImageFile, data: bytes) -> bool:
