@@ -11,7 +11,7 @@ from serving import errors
 from serving.contract import MAX_BODY_BYTES
 from serving.web.limits import LONGEST_WAIT_S
 
-MAX_HELD_BYTES = 20_000_000  # of all bodies at the same time
+MAX_HELD_BYTES = 16_000_000  # of all bodies at the same time
 SMALL_BODY_BYTES = 65_536  # up to here a body is taken in however much is held: it costs little to read
 
 
