@@ -11,7 +11,7 @@ from serving import errors
 from serving.contract import MAX_BODY_BYTES
 from serving.web.limits import LONGEST_WAIT_S
 
-MAX_HELD_BYTES = 20_000_000  # of all bodies at the same time
+MAX_HELD_BYTES = 16_000_000  # of all bodies at the same time
 SMALL_BODY_BYTES = 65_536  # up to here a body is taken in however much is held: it costs little to read
 
 
@@ -24,7 +24,7 @@ class Bodies:
 
     def __init__(self) -> None:
         self.held = 0
-        self._let_go = asyncio.Event()
+        self._released = asyncio.Event()
 
     @contextmanager
     def hold(self) -> Iterator["Body"]:
@@ -33,20 +33,20 @@ class Bodies:
         try:
             yield body
         finally:
-            self.let_go(body.size)
+            self.release(body.size)
 
-    def let_go(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """`size` bytes are held no more."""
         self.held -= size
-        self._let_go.set()  # which wakes all who wait now
-        self._let_go.clear()
+        self._released.set()  # which wakes all who wait now
+        self._released.clear()
 
-    async def room(self, size: int) -> None:
+    async def wait_for(self, size: int) -> None:
         """Wait until `size` bytes more may be held. Raises ApiError 503 where that takes too long."""
         try:
             async with asyncio.timeout(LONGEST_WAIT_S):
                 while self.held + size > MAX_HELD_BYTES:
-                    await self._let_go.wait()
+                    await self._released.wait()
         except TimeoutError:
             raise errors.OVERLOADED() from None
 
@@ -61,11 +61,11 @@ class Body:
     async def read(self, scope: Scope, receive: Receive) -> bytes:
         """Raises ApiError: 413 as soon as it is known to be too large, 503 if there is no room; ClientGoneError.
 
-        What a body declares is set aside before it is read: were it counted as it comes, many bodies at once would
+        What a body declares is reserved before it is read: were it counted as it comes, many bodies at once would
         each be let in and all be turned away halfway. For one that declares nothing and is not small, the most that a
-        body may have is set aside until it is complete.
+        body may have is reserved until it is complete.
         """
-        await self._set_aside(declared(scope))
+        await self._reserve(declared(scope))
         content = io.BytesIO()  # which joins without a second copy
         more = True
         while more:
@@ -76,17 +76,17 @@ class Body:
             more = message.get("more_body", False)
             come = content.tell()
             if come > self.size:
-                await self._set_aside(max(come, MAX_BODY_BYTES) if more and come > SMALL_BODY_BYTES else come)
-        self._bodies.let_go(self.size - content.tell())
+                await self._reserve(max(come, MAX_BODY_BYTES) if more and come > SMALL_BODY_BYTES else come)
+        self._bodies.release(self.size - content.tell())
         self.size = content.tell()
         return content.getvalue()
 
-    async def _set_aside(self, size: int) -> None:
+    async def _reserve(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
             raise errors.BODY_TOO_LARGE()
         more = size - self.size
         if size > SMALL_BODY_BYTES:
-            await self._bodies.room(more)
+            await self._bodies.wait_for(more)
         self._bodies.held += more
         self.size = size
 

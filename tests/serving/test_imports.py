@@ -17,6 +17,7 @@ ALLOWED = {
     "PIL",
     "prometheus_client",
     "pydantic",
+    "scipy",
     "starlette",
     "uvicorn",
 }

@@ -6,6 +6,7 @@ What fails here after an upgrade says what to look at anew.
 import asyncio
 import importlib.metadata
 import inspect
+import io
 import re
 import signal
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 import uvicorn
 from bentoml._internal.utils import circus
 from bentoml_cli.serve import build_serve_command
+from PIL import Image, PngImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -139,3 +142,22 @@ def test_a_route_of_starlette_holds_its_endpoint_as_an_application():
     app.state.word = "seven"
     asyncio.run(ask())
     assert sent[1]["body"] == b"seven"
+
+
+@pytest.mark.parametrize(("subsampling", "sampled"), [("4:4:4", (1, 1)), ("4:2:0", (2, 2))])
+def test_pillow_tells_how_finely_a_jpegs_colours_are_sampled(subsampling, sampled):
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "JPEG", subsampling=subsampling)
+    image = Image.open(buffer)
+    assert isinstance(image, JpegImageFile)
+    assert [layer[1:3] for layer in image.layer] == [sampled, (1, 1), (1, 1)]
+
+
+def test_pillow_keeps_no_more_of_a_pngs_texts_than_it_is_told(monkeypatch):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("a", "b" * 2000)
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "PNG", pnginfo=info)
+    monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_MEMORY", 1000)
+    with pytest.raises(ValueError, match="MAX_TEXT_MEMORY"):
+        Image.open(buffer).load()
