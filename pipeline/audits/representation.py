@@ -154,7 +154,8 @@ def differences(samples: pd.DataFrame, groups: pd.Series, pairs: Sequence[tuple[
 
 def styles_table(apart: pd.DataFrame) -> pd.DataFrame:
     """`differences` with a row for each style, whose last columns are in standard deviations."""
-    means, deviations = {}, {}
+    means: dict[str, pd.Series] = {}
+    deviations: dict[str, pd.Series] = {}
     for (first, second), rows in apart.set_index("style").groupby(["first", "second"], sort=False):
         means |= {str(second): rows["second_mean"], str(first): rows["first_mean"]}
         deviations[f"{first}_minus_{second}_sd"] = rows["difference"]

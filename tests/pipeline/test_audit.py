@@ -41,7 +41,9 @@ def asked(tested: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
     def sets(test: TestSet) -> list[PictureSet]:
         seen["test"] = test
-        mirrored = PictureSet("small/mirrored", np.arange(40), lambda: test.images[:, :, ::-1], keep=lambda _: np.array([3]))
+        mirrored = PictureSet(
+            "small/mirrored", np.arange(40), lambda: test.images[:, :, ::-1], keep=lambda _: np.array([3])
+        )
         return [mirrored, PictureSet("canvas/56", np.arange(5), lambda: test.images[:5].repeat(2, 1).repeat(2, 2))]
 
     def attacks(test: TestSet, folder: Path, recogniser: Recogniser, count: int) -> list[PictureSet]:

@@ -77,7 +77,9 @@ def test_it_writes_a_verdict_on_every_gate_the_report_and_its_tables(answered):
     assert found["findings"]["style"]["cannot_show"]
     assert gates()["population_gap"]["status"] == "not measurable"
     default, own = params.load("gates.default", "gates.convnet")
-    assert {name: gate["threshold"] for name, gate in gates().items()} == params.thresholds(default, own, "mnist-sample")
+    assert {name: gate["threshold"] for name, gate in gates().items()} == params.thresholds(
+        default, own, "mnist-sample"
+    )
     page = (REPORT / "index.html").read_text()
     assert error["sentence"].replace("'", "&#39;") in page
     assert (REPORT / "tables/accuracy-recall.csv").exists()

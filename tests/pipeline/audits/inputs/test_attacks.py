@@ -22,8 +22,8 @@ def plain(network: nn.Module, images: Tensor, labels: Tensor, eps: float) -> Ten
 
 ATTACKS: dict[str, Callable[[nn.Module, Tensor, Tensor, float], Tensor]] = {
     "apgd": plain,
-    "targeted": lambda *given: attacks.apgd_targeted(*given, generator()),
-    "square": lambda *given: attacks.square(*given, generator()),
+    "targeted": lambda network, images, labels, eps: attacks.apgd_targeted(network, images, labels, eps, generator()),
+    "square": lambda network, images, labels, eps: attacks.square(network, images, labels, eps, generator()),
 }
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_what_is_shown_is_chosen_by_the_answers(some_digits, sets):
 
 
 def test_only_what_needs_gradients_loads_torch(some_digits):
-    sets = with_gradients(some_digits, "no such folder", None, 0)
+    sets = with_gradients(some_digits, Path("no such folder"), None, 0)  # type: ignore[arg-type]
     assert [one.name for one in sets] == ["non_digit/fooling images"]
     code = "import sys, pipeline.audits.inputs.catalogue; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
