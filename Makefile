@@ -40,8 +40,8 @@ test-fast: $(STAMP) ## pass the tests that take seconds
 serve: $(STAMP) ## serve the packaged champion on HOST:PORT, 127.0.0.1:3000 unless told otherwise
 	@python -m pipeline.serve
 
-audit: $(STAMP) ## try the behaviour of the service at URL; without URL, of the packaged champion
-	@python -m pytest tests/behaviour $(if $(URL),--url $(URL))
+audit: $(STAMP) ## hold the service at URL to its gates, over HTTP; without URL, the packaged champion
+	@python -m pipeline.audit_service $(URL)
 
 faults: $(STAMP) ## plant faults in the ConvNet, its training and its data, and show which gate catches each
 	@python -m pipeline.audits.faults

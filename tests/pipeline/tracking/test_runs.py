@@ -207,12 +207,12 @@ def test_each_export_of_a_training_is_a_version_with_a_key_of_its_own(project: P
     assert keys[0] != keys[1]
     assert [one.tags["export_key"] for one in found] == keys
     assert [one.tags["model_sha256"] for one in found] == hashes
-    for version, abstention in zip(found, ("0.014", "0.02"), strict=True):
+    for version, abstained in zip(found, ("0.014", "0.02"), strict=True):
         assert (version.tags["network"], version.tags["run_key"]) == ("convnet", run.data.tags["run_key"])
         assert (version.run_id, version.tags["gates"]) == (run.info.run_id, "passed")
         assert version.description == "convnet: 98.00% on validation"
         model = store.open_store().get_logged_model(version.model_id)
-        assert model.params["calibration.abstention"] == abstention
+        assert model.params["calibration.abstention"] == abstained
         assert model.params["networks.convnet.width"] == "32"
         metrics = {metric.key: metric.value for metric in model.metrics or []}
         assert (metrics["val/accuracy"], metrics["gate/error"]) == (0.98, 0.01), "of each model, though it is the same"
