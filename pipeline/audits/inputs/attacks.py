@@ -84,7 +84,7 @@ def apgd_targeted(
     pictures = apgd(network, images, labels, eps, STEPS if sure else FIRST_STEPS, generator, sure=sure)
     logits = logits_of(network, pictures)
     likeliest = logits_of(network, images).scatter(1, labels.unsqueeze(1), -math.inf).argsort(1, descending=True)
-    for targets in [*likeliest[:, :-1].T] * ROUNDS:
+    for targets in [*likeliest[:, :-1].T] * (1 if sure else ROUNDS):
         standing = torch.nonzero(margin(logits, labels) <= 0).flatten()
         if not len(standing):
             break
