@@ -9,14 +9,7 @@ from pipeline.audits import scores
 from pipeline.audits.gates import Estimate
 from pipeline.audits.results import Results
 from pipeline.audits.statistics import exact_interval, permutation_p
-
-CORRECTED = {947: 9, 1621: 6, 1901: 4, 2462: 0, 2597: 3, 3558: 0, 5937: 3, 6651: 6, 6783: 6, 9729: 6}
-"""Row in MNIST's test file, and the digit that most of five people saw there instead of the official label."""
-UNDECIDED = (2130, 2654, 3520, 8527, 9679)
-"""Rows whose official label most of five people rejected without agreeing on another digit.
-
-Both by Northcutt, Athalye and Mueller ("Pervasive Label Errors in Test Sets", NeurIPS 2021; cleanlab/label-errors).
-"""
+from pipeline.data.sources import SOURCES, LabelErrors
 
 
 def estimates(results: Results) -> dict[str, Estimate]:
@@ -70,12 +63,12 @@ def by_digit(labels: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def by_truth(results: Results) -> pd.DataFrame:
-    """Errors by the official labels and, on MNIST's own test file, with the doubtful labels corrected or left out."""
+    """Errors by the official labels and, where it is known which are wrong, with those corrected or left out."""
     counts = {"official labels": (int(results.wrong.sum()), len(results.labels))}
-    if results.source == "mnist":
+    if known := label_errors(results):
         rows = results.samples["source_row"]
-        kept = ~rows.isin([*CORRECTED, *UNDECIDED]).to_numpy()
-        corrected = results.predictions.digit != corrected_labels(results)
+        kept = ~rows.isin([*known.corrected, *known.undecided]).to_numpy()
+        corrected = results.predictions.digit != corrected_labels(results, known)
         counts["ten wrong labels corrected"] = (int(corrected.sum()), len(rows))
         counts["fifteen doubtful labels left out"] = (int(results.wrong[kept].sum()), int(kept.sum()))
     return pd.DataFrame(
@@ -92,10 +85,15 @@ def percentages(count: int, total: int, name: str = "error") -> dict[str, float]
     return {f"{name}_percent": 100 * count / total, "low_percent": 100 * low, "high_percent": 100 * high}
 
 
-def corrected_labels(results: Results) -> np.ndarray:
-    """The labels of MNIST's own test file, int [N], with those of `CORRECTED` in the place of the official ones."""
+def label_errors(results: Results) -> LabelErrors | None:
+    """Which labels of the source's test file are known to be wrong, where anybody knows."""
+    return SOURCES[results.source].label_errors if results.source in SOURCES else None
+
+
+def corrected_labels(results: Results, known: LabelErrors) -> np.ndarray:
+    """The labels, int [N], with those that are known to be wrong corrected."""
     rows = results.samples["source_row"]
-    return rows.map(CORRECTED).fillna(pd.Series(results.labels, index=rows.index)).to_numpy(int)
+    return rows.map(known.corrected).fillna(pd.Series(results.labels, index=rows.index)).to_numpy(int)
 
 
 def equal_digits(labels: np.ndarray, wrong: np.ndarray, draws: int, rng: np.random.Generator) -> float:

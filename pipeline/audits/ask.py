@@ -17,6 +17,7 @@ from serving.images import decode, normalise_all
 from serving.model.recogniser import CLASSES, Predictions, Recogniser
 
 AT_ONCE = 4
+CHUNK = 500  # pictures prepared at once, which bounds memory
 PATIENCE_S = 60.0
 
 
@@ -55,7 +56,8 @@ class InProcess:
             case "pixels":
                 return pictures.astype(np.float32)
             case "picture":
-                return normalise_all(pictures.astype(np.float32))
+                parts = (pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK))
+                return np.concatenate([normalise_all(part.astype(np.float32)) for part in parts])
             case "file":
                 return np.stack([decode(file) for file in encoded(pictures, one)])
             case "json":

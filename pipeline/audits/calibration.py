@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audits import scores
-from pipeline.audits.accuracy import CORRECTED, UNDECIDED, corrected_labels, percentages
+from pipeline.audits.accuracy import corrected_labels, label_errors, percentages
 from pipeline.audits.gates import UNMEASURABLE, Estimate
 from pipeline.audits.results import Results
 from pipeline.audits.statistics import exact_interval, interval, resampled
@@ -288,12 +288,13 @@ def sets_table(results: Results) -> pd.DataFrame:
 
 def blamed_on_labels(results: Results) -> dict[str, int]:
     """How many wrong answers the official labels may be to blame for; nothing where it is not known which labels."""
-    if results.source != "mnist":
+    known = label_errors(results)
+    if known is None:
         return {}
     given = results.wrong & ~results.predictions.abstained
     rows = results.samples["source_row"]
-    mislabelled, doubtful = (given & rows.isin(known).to_numpy() for known in (CORRECTED, UNDECIDED))
-    agreeing = mislabelled & (results.predictions.digit == corrected_labels(results))
+    mislabelled, doubtful = (given & rows.isin([*wrong]).to_numpy() for wrong in (known.corrected, known.undecided))
+    agreeing = mislabelled & (results.predictions.digit == corrected_labels(results, known))
     return {
         "wrong_answers": int(given.sum()),
         "wrong_by_a_wrong_label": int(mislabelled.sum()),

@@ -9,21 +9,13 @@ from typing import Any
 import pandas as pd
 
 from pipeline.audits.style import STYLES
+from pipeline.data.sources import SOURCES, Source
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 NOTABLE = 0.1
 """Standardised mean difference from which groups are called unlike (Austin 2009, Statistics in Medicine 28)."""
 CENTRAL = (0.005, 0.995)
 """Quantiles of the training images between which a measure is called familiar."""
-QMNIST = {
-    ("training and validation", "employees"): (30_950, 289),
-    ("training and validation", "students"): (29_050, 250),
-    ("test", "employees"): (4_999, 48),
-    ("test", "students"): (5_001, 249),
-}
-"""Images and writers of each population, counted in QMNIST's tables (Yadav and Bottou, NeurIPS 2019)."""
-STUDENTS_FIRST = 5_001
-"""Rows of MNIST's test file that students wrote, all before the employees': the web page has the halves reversed."""
 
 
 def measure(samples: pd.DataFrame, source: str) -> dict[str, Any]:
@@ -74,31 +66,34 @@ def contract_table(samples: pd.DataFrame, source: str) -> pd.DataFrame:
     if samples["writer"].notna().any():
         facts.append(("writers in two splits", 0, int((samples.groupby("writer")["split"].nunique() > 1).sum())))
         facts.append(("images without a writer or a population", 0, unattributed(samples)))
-    if source == "mnist":
-        facts += published(samples)
+    if source in SOURCES:
+        facts += published(samples, SOURCES[source])
     return pd.DataFrame(
         {"fact": fact, "expected": expected, "found": found, "holds": "yes" if expected == found else "NO"}
         for fact, expected, found in facts
     )
 
 
-def published(samples: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """What is known of MNIST's populations: each fact, expected and found."""
+def published(samples: pd.DataFrame, source: Source) -> list[tuple[str, int, int]]:
+    """What is known of a source's populations: each fact, expected and found."""
     test = samples["split"] == "test"
     halves = {"training and validation": samples[~test], "test": samples[test]}
     facts = []
-    for (half, population), (images, writers) in QMNIST.items():
+    for (half, population), (images, writers) in (source.people or {}).items():
         theirs = halves[half][halves[half]["population"] == population]
         facts.append((f"images by {population}, {half}", images, len(theirs)))
         facts.append((f"writers among {population}, {half}", writers, theirs["writer"].nunique()))
-    students = halves["test"]["source_row"] < STUDENTS_FIRST
-    strange = int((students != (halves["test"]["population"] == "students")).sum())
-    return [*facts, ("test images whose population is not that of their place in MNIST's file", 0, strange)]
+    if source.first_in_test:
+        population, count = source.first_in_test
+        first = halves["test"]["source_row"] < count
+        strange = int((first != (halves["test"]["population"] == population)).sum())
+        facts.append(("test images whose population is not that of their place in the file", 0, strange))
+    return facts
 
 
 def repeated(samples: pd.DataFrame, source: str) -> int:
-    """How many images stand in the table twice; MNIST alone has its test set in another file."""
-    file = samples["split"] == "test" if source == "mnist" else 0
+    """How many images stand in the table twice; the test set of a source that counts its halves is another file."""
+    file = samples["split"] == "test" if source in SOURCES and SOURCES[source].people else 0
     return int(pd.DataFrame({"file": file, "row": samples["source_row"]}).duplicated().sum())
 
 

@@ -5,8 +5,6 @@ import pandas as pd
 import pytest
 
 from pipeline.audits.accuracy import (
-    CORRECTED,
-    UNDECIDED,
     by_truth,
     confused_pairs,
     digit_recall,
@@ -18,6 +16,7 @@ from pipeline.audits.accuracy import (
     worst_digit,
 )
 from pipeline.audits.results import Results
+from pipeline.data.mnist import CORRECTED, UNDECIDED
 from pipeline.report.sections import Section, write
 from tests.pipeline.audits.made_up import handwriting, measured, results, thresholds, verdict
 

@@ -6,7 +6,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from pipeline.audits import scores
-from pipeline.audits.accuracy import CORRECTED, UNDECIDED
 from pipeline.audits.calibration import (
     answered_error,
     aurc,
@@ -22,6 +21,7 @@ from pipeline.audits.calibration import (
 )
 from pipeline.audits.gates import GATES, Estimate
 from pipeline.audits.results import Results
+from pipeline.data.mnist import CORRECTED, UNDECIDED
 from pipeline.report.sections import Section, write
 from tests.pipeline.audits.made_up import handwriting, measured, nameless, results, thresholds, verdict
 

@@ -71,7 +71,7 @@ def test_populations_told_apart_by_the_wrong_half_are_noticed(samples):
     """The test file's first half was written by students, whatever the web page says."""
     test = samples["split"] == "test"
     samples.loc[test, "source_row"] = np.arange(10_000)[::-1]
-    fact = "test images whose population is not that of their place in MNIST's file"
+    fact = "test images whose population is not that of their place in the file"
     assert contract(samples)["found"][fact] > 9_000
 
 
