@@ -16,6 +16,7 @@ ALLOWED = {
     "PIL",
     "prometheus_client",
     "pydantic",
+    "scipy",
     "starlette",
     "uvicorn",
 }
