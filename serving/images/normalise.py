@@ -191,7 +191,8 @@ def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     size = (min(width, GRID), min(height, GRID))
     small = grey if size == (width, height) else _resized(grey, size, Image.Resampling.BOX)
     reach = max(size) // 4 | 1
-    opened = ndimage.grey_opening(small, reach, mode="nearest")
+    eroded = ndimage.minimum_filter(small, reach, mode="nearest")
+    opened = ndimage.maximum_filter(eroded, reach, mode="nearest")  # grey_opening gives the same in twice the time
     return _resized(_mean(opened, reach), (width, height), Image.Resampling.BILINEAR)
 
 
