@@ -15,11 +15,11 @@ from pipeline.models.fit import fit
 
 def train() -> tuple[float, float]:
     """Train the preset; return its accuracy on the test set and the seconds that the training took."""
-    config, dials = params.load("networks.fast", "train")
-    data = Digits(mnist.load("train"), mnist.load("val"), config, dials.seed)
+    config, options = params.load("networks.fast", "train")
+    data = Digits(mnist.load("train"), mnist.load("val"), config, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        fitted = fit(config, data, dials.trainer, dials.seed, Path(folder))
+        fitted = fit(config, data, options.trainer, options.seed, Path(folder))
         seconds = time.perf_counter() - started
     assert fitted is not None
     return plain.accuracy(fitted[0], *mnist.load("test")), seconds

@@ -22,21 +22,23 @@ ALL = {"hard_fraction": 0.0, "easy_fraction": 1.0}
 def main() -> None:
     config: Network = params.load("networks.convnet")
     share = config.hard_fraction + config.easy_fraction * (1 - config.hard_fraction)
-    recipes = {
+    variants = {
         "all images": config.model_copy(update={"epochs": PASSES, **ALL}),
         "the hardest, few others": config.model_copy(update={"epochs": round(PASSES / share)}),
     }
-    networks = single.trained({f"{name} {seed}": (recipe, seed) for name, recipe in recipes.items() for seed in SEEDS})
+    networks = single.trained(
+        {f"{name} {seed}": (variant, seed) for name, variant in variants.items() for seed in SEEDS}
+    )
     table = Table(title=f"Errors, with the seeds {SEEDS[0]} and {SEEDS[1]}")
     for column in ("each epoch shows", "epochs", "of the validation images", "of the test images"):
         table.add_column(column, justify="right")
-    for name, recipe in recipes.items():
+    for name, variant in variants.items():
         row = []
         for split in ("val", "test"):
             images, labels = mnist.load(split)
             errors = [len(labels) * (1 - plain.accuracy(networks[f"{name} {seed}"], images, labels)) for seed in SEEDS]
             row.append(f"{', '.join(f'{one:.0f}' for one in errors)}: {np.mean(errors) / len(labels):.2%}")
-        table.add_row(name, str(recipe.epochs), *row)
+        table.add_row(name, str(variant.epochs), *row)
     Console().print(table)
 
 

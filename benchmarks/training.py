@@ -39,20 +39,20 @@ class Clock(Callback):
         self.seconds = time.perf_counter() - self.started if batch_idx > WARMUP else 0.0
 
 
-def stage(config: Network, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
+def stage(config: Network, options: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of the stage's own training."""
     count = (WARMUP + STEPS) * config.batch_size
     config = config.model_copy(update={"epochs": 1, "hard_fraction": 0.0, "easy_fraction": 1.0})
-    data = Digits((images[:count], labels[:count]), (images[:256], labels[:256]), config, dials.seed)
+    data = Digits((images[:count], labels[:count]), (images[:256], labels[:256]), config, options.seed)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        fit(config, data, dials.trainer, dials.seed, Path(folder), callbacks=[clock])
+        fit(config, data, options.trainer, options.seed, Path(folder), callbacks=[clock])
     return STEPS * config.batch_size / clock.seconds
 
 
-def bare(config: Network, dials: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
+def bare(config: Network, options: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of a plain loop that does the same work: augmentation, mixed precision, averaged weights."""
-    generator = torch.Generator().manual_seed(dials.seed)
+    generator = torch.Generator().manual_seed(options.seed)
     model = config.build().train()
     averaged = AveragedModel(deepcopy(model), multi_avg_fn=exponential(config.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(
@@ -60,7 +60,7 @@ def bare(config: Network, dials: params.Train, images: np.ndarray, labels: np.nd
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=WARMUP + STEPS)
     pixels, targets = torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
-    precision = supported(dials.trainer.precision, dials.trainer.accelerator)
+    precision = supported(options.trainer.precision, options.trainer.accelerator)
     order = torch.randperm(len(pixels), generator=generator).split(config.batch_size)
     for step in range(WARMUP + STEPS):
         if step == WARMUP:
@@ -79,17 +79,17 @@ def bare(config: Network, dials: params.Train, images: np.ndarray, labels: np.nd
 
 
 def main() -> None:
-    config, dials = params.load("networks.convnet", "train")
+    config, options = params.load("networks.convnet", "train")
     undisturbed = config.model_copy(update={"augment": None})
     images, labels = mnist.load("train")
     comparisons = {
         "a bare loop, whole recipe": (
-            lambda: stage(config, dials, images, labels),
-            lambda: bare(config, dials, images, labels),
+            lambda: stage(config, options, images, labels),
+            lambda: bare(config, options, images, labels),
             0.90,
         ),
         "the plain way, no warps": (
-            lambda: stage(undisturbed, dials, images, labels),
+            lambda: stage(undisturbed, options, images, labels),
             lambda: plain.images_per_second(config.build(), images, labels, config.batch_size, STEPS // 2),
             1.8,
         ),

@@ -10,7 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipeline.tracking import exports, runs, store
+from pipeline.tracking import runs, store
 from pipeline.tracking.runkey import hash_path, inputs
 from tests.pipeline.tracking import project as made_up
 
