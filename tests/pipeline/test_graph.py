@@ -111,12 +111,12 @@ def watch(event, arguments):
         sys.exit("a stage opened the test set")
 
 sys.addaudithook(watch)
-importlib.import_module(f"pipeline.{sys.argv[1]}").main([sys.argv[2]])
+importlib.import_module(f"pipeline.{sys.argv[1]}").main(sys.argv[2:])
 print("loaded:", *(name for name in ("torch", "mlflow") if name in sys.modules))
 """
 
 
-def run_stage(folder: Path, stage: str, network: str) -> str:
+def run_stage(folder: Path, stage: str, *arguments: str) -> str:
     """Run a stage in a project of its own, with one core; return what it printed. It dies if it opens test data."""
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
@@ -124,7 +124,7 @@ def run_stage(folder: Path, stage: str, network: str) -> str:
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
     }
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, stage, network], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", SCRIPT, stage, *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -164,6 +164,12 @@ def test_nothing_that_learns_or_calibrates_opens_the_test_set(tiny: Path):
     np.testing.assert_array_equal(probabilities.argmax(1), predicted["digit"])
     np.testing.assert_allclose(probabilities.max(1), predicted["confidence"])
     assert predicted["abstained"].dtype == bool
+
+
+@pytest.mark.slow
+def test_the_choice_of_a_champion_opens_no_test_set(project: Path):
+    run_stage(project, "promote")
+    assert (project / "models/best/model.onnx").exists()
 
 
 @pytest.mark.parametrize("stage", ["cross_validate", "cross_predict"])

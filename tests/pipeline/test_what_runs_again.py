@@ -140,7 +140,7 @@ def test_a_hyperparameter_trains_its_own_network_alone(project):
     ("name", "stages"),
     [
         ("pipeline/artifact/quantise.py", ("export", "cross_predict")),
-        ("pipeline/models/load.py", ("export", "cross_predict", "audit")),
+        ("pipeline/models/load.py", ("export", "cross_predict", "audit", "judge")),
         ("pipeline/audits/selftest.py", ("judge",)),
         ("pipeline/evaluate.py", ("evaluate",)),
         ("pipeline/params.py", ()),
