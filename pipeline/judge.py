@@ -102,7 +102,7 @@ def read(network: str, samples: pd.DataFrame, seed: int, bootstrap: int) -> Resu
 
 
 def read_out_of_fold(network: str, samples: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame] | None:
-    """What a network's recipe answered out of fold, or None where that was not tried.
+    """What the networks of a network's folds answered, each for its own, or None where there are none.
 
     Returns:
         The images of training and validation, uint8 [N, 28, 28], and a row for each with the columns of

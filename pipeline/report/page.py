@@ -146,4 +146,4 @@ def write_tables(sections: Sequence[Drawn], folder: Path) -> None:
     for one in sections:
         for name, (_, table) in one.section.tables.items():
             path = folder / table_name(one.section, name)
-            table.to_csv(path, index=not is_counted(table), lineterminator="\n")
+            table.to_csv(path, index=not is_counted(table), lineterminator="\n", float_format="%.6g")
