@@ -10,7 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipeline.tracking import runs, store
+from pipeline.tracking import exports, runs, store
 from pipeline.tracking.runkey import hash_path, inputs
 from tests.pipeline.tracking import project as made_up
 
@@ -211,7 +211,8 @@ def test_each_export_of_a_training_is_a_version_with_a_key_of_its_own(project: P
         assert (version.tags["network"], version.tags["run_key"]) == ("convnet", run.data.tags["run_key"])
         assert (version.run_id, version.tags["gates"]) == (run.info.run_id, "passed")
         assert version.description == "convnet: 98.00% on validation"
-        model = store.open_store().get_logged_model(version.model_id)
+        model = exports.find_model(store.open_store(), run, version.tags["model_sha256"])
+        assert model is not None
         assert model.params["calibration.abstention"] == abstained
         assert model.params["networks.convnet.width"] == "32"
         metrics = {metric.key: metric.value for metric in model.metrics or []}
