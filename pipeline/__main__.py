@@ -30,10 +30,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", choices=list(SOURCES), default="mnist-sample")
     source = parser.parse_args(argv).source
+    console = Console()
     try:
-        params.load()
+        networks, gates, candidates = params.load("networks", "gates", "candidates")
     except params.ParamsError as error:  # or DVC would stop, with less to say, at what it cannot resolve
         sys.exit(f"pipeline: {error}")
+    for name in sorted(networks.keys() & gates.keys() - set(candidates)):
+        console.print(
+            f"{name} has gates but is not among the candidates of params.yaml: it is left out.", style="yellow"
+        )
     PARAMS.write_text(with_source(PARAMS.read_text(), source))
     unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
     if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
@@ -41,7 +46,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
         )
 
-    console = Console()
     if unchanged:
         console.print("Nothing has changed since the last run.")
     console.print(results(read(PROMOTION)))

@@ -20,6 +20,17 @@ def test_a_candidate_without_an_entry_stops_the_command_before_any_stage(
     assert Path("params.yaml").read_text() == text
 
 
+def test_a_network_with_gates_that_is_no_candidate_is_said_to_be_left_out(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
+    Path("params.yaml").write_text((built / "params.yaml").read_text().replace("- convnet\n", ""))
+    with pytest.raises(SystemExit, match="stopped at the stage"):
+        command.main(["uci-digits"])
+    assert "convnet has gates but is not among the candidates" in capsys.readouterr().out
+
+
 def test_the_results_are_those_of_the_candidates_and_their_verdicts(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
