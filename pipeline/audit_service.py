@@ -66,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for gate in refused:
         console.print(f"- {scorecard.refusal(gate)}", style="red", markup=False)
     console.print(
-        f"{len(refused)} of {len(judged.gates)} gates failed. Where it is close, the 95 % interval of so small a sample "
-        f"reaches across the threshold, on either side. The report: {REPORT / 'index.html'}"
+        f"{len(refused)} of {len(judged.gates)} gates failed. Where it is close, the 95 % interval of so small a "
+        f"sample reaches across the threshold, on either side. The report: {REPORT / 'index.html'}"
     )
     if refused:
         sys.exit(1)
