@@ -11,12 +11,12 @@ from pipeline.audits.accuracy import percentages
 from pipeline.audits.gates import Estimate
 from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES
 from pipeline.audits.inputs.morphology import PERTURBATIONS
+from pipeline.audits.population import POPULATIONS
 from pipeline.audits.results import Answered, Results
-from pipeline.audits.statistics import resampled
+from pipeline.audits.statistics import interval, resampled_means
 
 WANTED = 0.95
 """A severity curve has broken where accuracy falls under this."""
-POPULATIONS = ("students", "employees")
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,7 @@ def estimates(
 
 def estimate(right: np.ndarray, draws: np.ndarray) -> Estimate:
     """The share of ``right``, bool, which resampled is ``draws``, float."""
-    return Estimate(float(right.mean()), bounds(draws))
-
-
-def bounds(draws: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of resampled values."""
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return float(low), float(high)
+    return Estimate(float(right.mean()), interval(draws))
 
 
 def resampled_corruptions(results: Results, trials: Mapping[str, Trial]) -> dict[str, np.ndarray]:
@@ -121,18 +115,6 @@ def resampled_by_population(
     }
 
 
-def resampled_means(scores: np.ndarray, units: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Means of ``scores``, float [draws, K], over samples of whole units drawn with replacement (cluster bootstrap).
-
-    Args:
-        scores: bool [N, K]; units: [N], who wrote each image, or the image's number.
-    """
-    number = np.unique(units, return_inverse=True)[1]
-    columns = [*scores.T, np.ones(len(scores))]
-    totals = resampled(np.stack([np.bincount(number, weights=one) for one in columns], axis=1), draws, rng)
-    return totals[:, :-1] / totals[:, -1:]
-
-
 def weighted(by_population: Mapping[str, np.ndarray], results: Results) -> np.ndarray:
     """The populations' resampled means, float [draws, K], put together in the proportions of the test set."""
     if not results.has_writers:
@@ -158,7 +140,7 @@ def corruption_table(
     rows: list[dict[str, Any]] = []
     overall = weighted(by_population, results)
     for index, (name, one) in enumerate(trials.items()):
-        low, high = bounds(overall[:, index])
+        low, high = interval(overall[:, index])
         plain, hopfield = CORRUPTIONS[name].published or (np.nan, np.nan)
         row = {
             "corruption": name,
@@ -172,7 +154,7 @@ def corruption_table(
         if results.has_writers:
             population = results.samples["population"].to_numpy()[one.rows]
             students, employees = (one.right[population == group].mean() for group in POPULATIONS)
-            low, high = bounds(100 * (by_population["employees"] - by_population["students"])[:, index])
+            low, high = interval(100 * (by_population["employees"] - by_population["students"])[:, index])
             row |= {
                 "students_minus_employees_pp": 100 * float(employees - students),
                 "gap_low_pp": low,

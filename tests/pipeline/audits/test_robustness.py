@@ -12,7 +12,8 @@ from pipeline.audits.inputs.catalogue import canvas_sets, corruption_sets, morph
 from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.inputs.kept import first_of_each_digit
 from pipeline.audits.results import Answered, Results
-from pipeline.audits.robustness import measure, resampled_means, severity_table
+from pipeline.audits.robustness import measure, severity_table
+from pipeline.audits.statistics import resampled_means
 from pipeline.report.figures.robustness import gallery
 from pipeline.report.sections import write
 from serving.images import normalise_all
