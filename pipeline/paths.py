@@ -4,6 +4,8 @@ from pathlib import Path
 
 PROCESSED = Path("data/processed")
 SAMPLES = PROCESSED / "samples.parquet"
+DRAWN = Path("data/drawn")
+"""Pictures that were drawn for training, and digits as they are sent for calibration."""
 
 TRAINED = Path("models/trained")
 """A folder per network: weights, curve, and the record of its training."""

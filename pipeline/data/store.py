@@ -1,12 +1,13 @@
-"""The arrays of a split in data/processed/, as `save` wrote them."""
+"""The arrays of data/processed/ and data/drawn/, as `save` and the stage draw wrote them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.data.errors import DataError
 
-REMEDY = "Make it again: python -m pipeline.preprocess"
+REMEDY = "Make it again: dvc repro preprocess draw"
 
 
 def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -24,6 +25,40 @@ def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
             f"{where / 'labels.npy'} holds {labels.dtype} {labels.shape}, not uint8 ({len(images)},). {REMEDY}"
         )
     return images, labels
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pictures that are added to the training images.
+
+    digits: uint8 [N, 28, 28]; labels: uint8 [N], theirs; origins: int32 [N], the rows of the training images that they
+        were drawn from, -1 where there is none.
+    non_digits: uint8 [M, 28, 28].
+    """
+
+    digits: np.ndarray
+    labels: np.ndarray
+    origins: np.ndarray
+    non_digits: np.ndarray
+
+    def without(self, rows: np.ndarray) -> "Drawn":
+        """All but those drawn from these training images, int."""
+        kept = ~np.isin(self.origins, rows)
+        return Drawn(self.digits[kept], self.labels[kept], self.origins[kept], self.non_digits)
+
+
+def load_drawn(folder: Path) -> Drawn:
+    """What was drawn for training. Raises DataError where files of ``folder``, data/drawn, are missing."""
+    return Drawn(*(_read(folder / "train" / f"{name}.npy") for name in Drawn.__dataclass_fields__))
+
+
+def load_sheets(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Sheets of paper with a digit each, uint8 [N, H, W], and the rows of the validation images, int32 [N], they show.
+
+    Raises DataError where files of ``folder``, data/drawn, are missing.
+    """
+    sheets, origins = (_read(folder / "val" / f"{name}.npy") for name in ("sheets", "origins"))
+    return sheets, origins
 
 
 def _read(file: Path) -> np.ndarray:
