@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline import params
 from pipeline.data.store import load_drawn, load_sheets, load_split
-from pipeline.paths import DRAWN, FOLDS, OUT_OF_FOLD, PROCESSED
+from pipeline.paths import DRAWN, FOLDS, OUT_OF_FOLD, PROCESSED, SHEETS
 from pipeline.stage import stage
 
 KEYS = ["split", "row", "fold", "label"]
@@ -55,16 +55,17 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
     config = parse(json.loads((folder / "config.json").read_text()))
     splits = (load_split(PROCESSED, name) for name in dealt["split"].unique())
     images, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
-    drawn, (sheets, of_val) = load_drawn(DRAWN), load_sheets(DRAWN)
-    sent = prepared(sheets)
+    drawn = load_drawn(DRAWN)
+    sheets = {split: load_sheets(SHEETS, split) for split in ("train", "val")}
+    sent = np.concatenate([prepared(pictures) for pictures, _ in sheets.values()])
+    shown = np.concatenate([place(dealt, split)[rows] for split, (_, rows) in sheets.items()])
     parts = []
     for fold in range(dealt["fold"].max() + 1):
         held, val = (dealt["fold"] == fold).to_numpy(), dealt[f"val_{fold}"].to_numpy()
         train, chosen = ((images[rows], labels[rows]) for rows in (~held & ~val, val))
-        unseen = dealt[held | val]
-        in_train, in_val = (unseen["row"][unseen["split"] == split] for split in ("train", "val"))
-        others = drawn.without(in_train)
-        known = Known(train, (others.digits, others.labels), chosen, sent[np.isin(of_val, in_val)])
+        learnt = (~held & ~val)[shown]
+        again = (sent[learnt], labels[shown[learnt]])
+        known = Known(train, (drawn.digits, drawn.labels), again, chosen, sent[~learnt])
         identity = {"name": network, "source": "folds", "run_key": str(fold)}
         trained = with_weights(config, folder / f"fold-{fold}.safetensors")
         with TemporaryDirectory() as place:
@@ -82,6 +83,12 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
         text = f"{network}, fold {fold + 1}: {wrong} of {held.sum():,} images misclassified"
         print(f"{text}, after {time.perf_counter() - started:.0f} s", flush=True)
     return pd.concat(parts).sort_index()
+
+
+def place(dealt: pd.DataFrame, split: str) -> np.ndarray:
+    """Where ``dealt`` has the image of each row of a split: int [rows of the split]."""
+    of_split = np.flatnonzero(dealt["split"] == split)
+    return of_split[np.argsort(dealt["row"].to_numpy()[of_split])]
 
 
 if __name__ == "__main__":

@@ -77,9 +77,7 @@ def train(
         chosen = split.by_writer(writers, populations, shares.validation, shares.seed)
         table[f"val_{fold}"] = np.isin(np.arange(len(samples)), rest[chosen])
         train, val = ((images[part], labels[part]) for part in (rest[~chosen], rest[chosen]))
-        unseen = np.setdiff1d(np.arange(len(samples)), rest[~chosen])
-        others = drawn.without(samples["row"].to_numpy()[unseen[samples["split"].to_numpy()[unseen] == "train"]])
-        jobs.append(folds.Fold(f"{network}, fold {fold + 1} of {count}", train, val, others, options.seed + fold))
+        jobs.append(folds.Fold(f"{network}, fold {fold + 1} of {count}", train, val, drawn, options.seed + fold))
 
     resumed = RESUME / inputs(f"cross_validate@{network}").key
     places = {job.name: folder / f"fold-{fold}.safetensors" for fold, job in enumerate(jobs)}

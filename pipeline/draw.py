@@ -2,9 +2,8 @@
 
     python -m pipeline.draw
 
-For training, images by MNIST's convention: digits of the training set written again with other pens, forms that its
-writers seldom used, and what is no digit. For calibration, digits of the validation set on sheets of paper, as they
-would be sent.
+For training, images by MNIST's convention: digits in forms that its writers seldom used, and what is no digit. For
+calibration, digits of the training and validation sets on sheets of paper, written along the same paths with any pen.
 """
 
 import multiprocessing
@@ -13,22 +12,23 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.progress import track
 
-from pipeline import params
+from pipeline import params, paths
 from pipeline.data.files import replacing
 from pipeline.data.store import load_split
-from pipeline.drawing.pictures import form, non_digit, on_paper, redrawn
+from pipeline.drawing.pictures import form, non_digit, on_paper
 from pipeline.paths import DRAWN, PROCESSED
 from pipeline.stage import stage
 
-REDRAWN, FORMS, NON_DIGITS = 1 / 3, 1 / 9, 1 / 7
+FORMS, NON_DIGITS = 1 / 9, 1 / 7
 """How many are drawn for training, as shares of the number of training images."""
-ON_PAPER = 2000
-"""Sheets at most."""
+SHEETS = {"train": 4000, "val": 2000}
+"""At most, of each split's images."""
 CHUNK = 250
 """Pictures drawn by one worker from one seed."""
 
@@ -37,31 +37,31 @@ CHUNK = 250
 def main() -> None:
     seed = params.load("data.split").seed
     started = time.perf_counter()
-    (images, labels), (val_images, _) = (load_split(PROCESSED, split) for split in ("train", "val"))
     rng = np.random.default_rng(seed)
-    rows, sheets = (rng.permutation(length) for length in (len(images), len(val_images)))
-    rows, sheets = rows[: int(REDRAWN * len(images))], sheets[:ON_PAPER]
-    again = drawn("digits", [partial(redrawn, image) for image in images[rows]], rng)
-    forms = drawn("forms", [form] * int(FORMS * len(images)), rng)
-    non_digits = drawn("non-digits", [non_digit] * int(NON_DIGITS * len(images)), rng)
-    papers = drawn("sheets", [partial(on_paper, image) for image in val_images[sheets]], rng)
-    with replacing(DRAWN) as folder:
-        train, val = folder / "train", folder / "val"
-        arrays = {
-            train / "digits.npy": np.stack([*again, *(image for image, _ in forms)]),
-            train / "labels.npy": np.concatenate([labels[rows], np.array([digit for _, digit in forms], np.uint8)]),
-            train / "origins.npy": np.concatenate([rows, np.full(len(forms), -1)]).astype(np.int32),
-            train / "non_digits.npy": np.stack(non_digits),
-            val / "sheets.npy": np.stack(papers),
-            val / "origins.npy": sheets.astype(np.int32),
-        }
-        train.mkdir()
-        val.mkdir()
-        for path, array in arrays.items():
-            np.save(path, array, allow_pickle=False)
-    count = len(again) + len(forms)
-    text = f"Drew {count:,} digits and {len(non_digits):,} non-digits to learn from, {len(papers):,} sheets"
-    print(f"{text} in {time.perf_counter() - started:.0f} s, in {DRAWN}/", flush=True)
+    count = len(load_split(PROCESSED, "train")[1])
+    forms = drawn("forms", [form] * int(FORMS * count), rng)
+    non_digits = drawn("non-digits", [non_digit] * int(NON_DIGITS * count), rng)
+    save(
+        DRAWN,
+        digits=np.stack([image for image, _ in forms]),
+        labels=np.array([digit for _, digit in forms], np.uint8),
+        non_digits=np.stack(non_digits),
+    )
+    sheets = {}
+    for split, most in SHEETS.items():
+        images, _ = load_split(PROCESSED, split)
+        rows = rng.permutation(len(images))[:most]
+        sheets[f"{split}_sheets"] = np.stack(drawn("sheets", [partial(on_paper, image) for image in images[rows]], rng))
+        sheets[f"{split}_rows"] = rows.astype(np.int32)
+    save(paths.SHEETS, **sheets)
+    text = f"Drew {len(forms):,} digits and {len(non_digits):,} non-digits to learn from, and digits on paper"
+    print(f"{text}, in {time.perf_counter() - started:.0f} s: {DRAWN.parent}/", flush=True)
+
+
+def save(folder: Path, **arrays: np.ndarray) -> None:
+    with replacing(folder) as new:
+        for name, array in arrays.items():
+            np.save(new / f"{name}.npy", array, allow_pickle=False)
 
 
 def drawn(what: str, draws: Sequence[Callable[[np.random.Generator], Any]], rng: np.random.Generator) -> list[Any]:

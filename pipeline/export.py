@@ -13,7 +13,7 @@ from pipeline import params
 from pipeline.artifact.export import Known, export, prepared
 from pipeline.data.store import load_drawn, load_sheets, load_split
 from pipeline.models.load import load_network
-from pipeline.paths import CANDIDATES, DRAWN, PROCESSED, TRAINED
+from pipeline.paths import CANDIDATES, DRAWN, PROCESSED, SHEETS, TRAINED
 from pipeline.stage import stage
 from pipeline.tracking.runkey import inputs
 from pipeline.tracking.runs import publish_export
@@ -27,12 +27,14 @@ def main(network: str) -> None:
     started = time.perf_counter()
     run = json.loads((trained / "run.json").read_text())
     identity = {"name": run["network"], "source": run["source"], "run_key": run["run_key"]}
-    drawn = load_drawn(DRAWN)
+    train, drawn = load_split(PROCESSED, "train"), load_drawn(DRAWN)
+    sheets, rows = load_sheets(SHEETS, "train")
     known = Known(
-        train=load_split(PROCESSED, "train"),
+        train=train,
         drawn=(drawn.digits, drawn.labels),
+        train_sent=(prepared(sheets), train[1][rows]),
         val=load_split(PROCESSED, "val"),
-        sent=prepared(load_sheets(DRAWN)[0]),
+        val_sent=prepared(load_sheets(SHEETS, "val")[0]),
     )
     model = export(load_network(trained), known, calibration, identity)
     read = inputs(f"export@{network}")

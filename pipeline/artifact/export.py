@@ -22,14 +22,15 @@ RANGE_IMAGES = 1000
 class Known(NamedTuple):
     """Digits by which a network is made ready to be served: images, uint8 [N, 28, 28], and labels, uint8 [N].
 
-    train, drawn: that it learnt from; val: that it did not; sent: others that it did not, without labels, written by
-    other pens and prepared as the service prepares what it is sent.
+    train, drawn: that it learnt from; train_sent: some of ``train``, written again with other pens and prepared as the
+    service prepares what it is sent. val: that it did not learn from; val_sent: the same of ``val``, without labels.
     """
 
     train: tuple[np.ndarray, np.ndarray]
     drawn: tuple[np.ndarray, np.ndarray]
+    train_sent: tuple[np.ndarray, np.ndarray]
     val: tuple[np.ndarray, np.ndarray]
-    sent: np.ndarray
+    val_sent: np.ndarray
 
 
 def export(network: nn.Module, known: Known, config: Calibration, identity: dict[str, str]) -> bytes:
@@ -37,12 +38,13 @@ def export(network: nn.Module, known: Known, config: Calibration, identity: dict
 
     ``identity`` is what the model's metadata say of it.
     """
-    images, labels = (np.concatenate(arrays) for arrays in zip(some(known.train), some(known.drawn), strict=True))
+    learnt = (some(known.train), some(known.drawn), known.train_sent)
+    images, labels = (np.concatenate(arrays) for arrays in zip(*learnt, strict=True))
     distance = novelty.fit(observe(network, images)[1], labels)
     scale = temperature(logits_of(network, known.val[0]), known.val[1])
     model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
     probabilities, novelties = answers(model, known.val[0])
-    _, of_sent = answers(model, known.sent)
+    _, of_sent = answers(model, known.val_sent)
     return labelled(model, identity, thresholds(probabilities, novelties, of_sent, known.val[1], config))
 
 

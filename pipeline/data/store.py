@@ -31,34 +31,26 @@ def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 class Drawn:
     """Pictures that are added to the training images.
 
-    digits: uint8 [N, 28, 28]; labels: uint8 [N], theirs; origins: int32 [N], the rows of the training images that they
-        were drawn from, -1 where there is none.
-    non_digits: uint8 [M, 28, 28].
+    digits: uint8 [N, 28, 28]; labels: uint8 [N], theirs; non_digits: uint8 [M, 28, 28].
     """
 
     digits: np.ndarray
     labels: np.ndarray
-    origins: np.ndarray
     non_digits: np.ndarray
-
-    def without(self, rows: np.ndarray) -> "Drawn":
-        """All but those drawn from these training images, int."""
-        kept = ~np.isin(self.origins, rows)
-        return Drawn(self.digits[kept], self.labels[kept], self.origins[kept], self.non_digits)
 
 
 def load_drawn(folder: Path) -> Drawn:
-    """What was drawn for training. Raises DataError where files of ``folder``, data/drawn, are missing."""
-    return Drawn(*(_read(folder / "train" / f"{name}.npy") for name in Drawn.__dataclass_fields__))
+    """What was drawn for training in ``folder``, data/drawn/train. Raises DataError where files are missing."""
+    return Drawn(*(_read(folder / f"{name}.npy") for name in Drawn.__dataclass_fields__))
 
 
-def load_sheets(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Sheets of paper with a digit each, uint8 [N, H, W], and the rows of the validation images, int32 [N], they show.
+def load_sheets(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Sheets of paper with a digit each, uint8 [N, H, W], and the rows of the images that they show, int32 [N].
 
-    Raises DataError where files of ``folder``, data/drawn, are missing.
+    Raises DataError where files of ``folder``, data/drawn/sheets, are missing.
     """
-    sheets, origins = (_read(folder / "val" / f"{name}.npy") for name in ("sheets", "origins"))
-    return sheets, origins
+    sheets, rows = (_read(folder / f"{split}_{name}.npy") for name in ("sheets", "rows"))
+    return sheets, rows
 
 
 def _read(file: Path) -> np.ndarray:

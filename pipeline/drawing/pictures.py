@@ -1,4 +1,4 @@
-"""The pictures themselves: digits traced and drawn anew by any pen, other hands' digits, and non-digits."""
+"""The pictures themselves: other hands' digits, non-digits, and digits written again on paper with any pen."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,6 @@ from pipeline.drawing.symbols import glyph, photograph, thing
 
 HARD = 0.2
 """Share of the digits whose pixels are black or white alone, as a program without soft edges draws them."""
-
-
-def redrawn(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A digit, uint8 [28, 28], written along the same path with any pen."""
-    path = traced(image)
-    if path.sum() < 8:
-        return image
-    return finished(drawn(path, any_pen(rng), rng), rng)
 
 
 def form(rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:

@@ -18,10 +18,10 @@ from pipeline.models.outliers import outliers
 VALIDATION_BATCH = 1000
 MILD_AUGMENT, MILD_CORRUPT = 0.5, 0.35
 """The size of the mild epochs' warps and the fraction that they corrupt, each as a share of that of the others."""
-DRAWN_OUTLIERS = 0.35
+DRAWN_OUTLIERS = 0.3
 """Share of the outliers that were drawn beforehand, where any were."""
 
-NOTHING = Drawn(*(np.zeros(shape, np.uint8) for shape in ((0, 28, 28), (0,), (0,), (0, 28, 28))))
+NOTHING = Drawn(*(np.zeros(shape, np.uint8) for shape in ((0, 28, 28), (0,), (0, 28, 28))))
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, labels and rows."""
