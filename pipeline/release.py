@@ -18,16 +18,16 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.data.errors import DataError
+from pipeline.data.files import replacing
+from pipeline.paths import BEST
+
 FOLDER = Path("release")
 OBJECTS = FOLDER / "files/md5"
 """Where a DVC remote has the file or folder with the hash 0123...: in 01/23..."""
 INDEX = FOLDER / "champions.json"
 """The champion of each source. (dvc.lock names one champion, and another after a run on another source.)"""
-DIST, BEST = "dist", "models/best"
-
-
-class ReleaseError(Exception):
-    """A file in release/ is missing or damaged."""
+DIST = Path("dist")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class Champion:
     """A released champion. The hashes are those of dvc.lock, the MD5 of DVC's list of the folder's files."""
 
     network: str
-    model_sha256: str
     dist: str
     best: str
 
@@ -45,45 +44,60 @@ def champions() -> dict[str, Champion]:
     return {name: Champion(**one) for name, one in json.loads(INDEX.read_text()).items()} if INDEX.exists() else {}
 
 
-def take_out(folder: str, place: Path) -> None:
-    """Write the files of a released folder, by its hash, to `place`, which is made.
+def bring(source: str) -> None:
+    """Put a source's released champion, if it has one, into models/best/, unless one of that source stands there.
 
-    Raises ReleaseError where one of them is missing or damaged; `place` may then have some of them.
+    Raises DataError.
     """
-    for name, md5 in files(folder):
-        path = place / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(read(md5))
+    champion = champions().get(source)
+    if champion and not (BEST.exists() and source_of(BEST) == source):
+        take_out(champion.best, BEST)
+
+
+def source_of(best: Path) -> str:
+    """The source of the data that the champion in a folder learnt from."""
+    return str(json.loads((best / "run.json").read_text())["source"])
+
+
+def take_out(folder: str, place: Path) -> None:
+    """Put a released folder, by its hash, in the place of the folder ``place``, if there is one.
+
+    Raises DataError where a file in release/ is missing or damaged; ``place`` then stays as it was.
+    """
+    with replacing(place) as new:
+        for name, md5 in files(folder):
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(read(md5))
 
 
 def files(folder: str) -> Iterator[tuple[str, str]]:
-    """The name and the hash of each file in a released folder, by the folder's hash. Raises ReleaseError."""
+    """The name and the hash of each file in a released folder, by the folder's hash. Raises DataError."""
     for entry in json.loads(read(folder)):
         yield entry["relpath"], entry["md5"]
 
 
 def read(md5: str) -> bytes:
-    """The bytes with a hash. Raises ReleaseError."""
+    """The bytes with a hash. Raises DataError."""
     path = OBJECTS / md5[:2] / md5[2:]
     remedy = f"`git restore {FOLDER}` brings it back"
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ReleaseError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5.removesuffix(".dir"):
-        raise ReleaseError(f"{path} is damaged: its MD5 is {found}. {remedy}")
+        raise DataError(f"{path} is damaged: its MD5 is {found}. {remedy}")
     return content
 
 
 def main() -> None:
     """Push what dvc.lock names, write down whose it is, and remove what nobody's is any more."""
-    pushed = subprocess.run(["dvc", "push", DIST, BEST])
+    pushed = subprocess.run(["dvc", "push", str(DIST), str(BEST)])
     if pushed.returncode:
         sys.exit("release: there is no champion to release. Make one first: make run DATA=mnist")
     before = champions()
-    hashes = locked(Path("dvc.lock").read_text())
-    source, champion = described(hashes[DIST], hashes[BEST])
+    source, champion = described(*locked(Path("dvc.lock").read_text()))
     now = before | {source: champion}
     INDEX.write_text(json.dumps({name: asdict(one) for name, one in sorted(now.items())}, indent=2) + "\n")
     removed = prune(now)
@@ -93,19 +107,17 @@ def main() -> None:
     print(f"Commit it with the run: git add {FOLDER} dvc.lock params.yaml reports")
 
 
-def locked(text: str) -> dict[str, str]:
-    """The hashes of the outputs that are released, from dvc.lock's ``text``."""
-    stages = yaml.safe_load(text)["stages"].values()
-    outputs = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
-    return {path: outputs[path] for path in (DIST, BEST)}
+def locked(text: str) -> tuple[str, str]:
+    """The hashes of dist/ and models/best/, from dvc.lock's ``text``."""
+    stages = yaml.safe_load(text)["stages"]
+    outputs = {out["path"]: out["md5"] for name in ("package", "promote") for out in stages[name]["outs"]}
+    return outputs[str(DIST)], outputs[str(BEST)]
 
 
 def described(dist: str, best: str) -> tuple[str, Champion]:
     """The source of the champion in two released folders, and the champion."""
-    found = dict(files(best))
-    run = json.loads(read(found["run.json"]))
-    model = hashlib.sha256(read(found["model.onnx"])).hexdigest()
-    return run["source"], Champion(run["network"], model, dist, best)
+    run = json.loads(read(dict(files(best))["run.json"]))
+    return run["source"], Champion(run["network"], dist, best)
 
 
 def prune(kept: dict[str, Champion]) -> int:

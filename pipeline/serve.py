@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 
 from pipeline import release
-from pipeline.data.files import replacing
+from pipeline.data.errors import DataError
 from serving.web.keys import Keys, KeysError
 
 BENTO = Path("dist/bento")
@@ -67,9 +67,8 @@ def released(champion: release.Champion) -> Path:
     folder = STATE / "released" / champion.dist.removesuffix(".dir")
     try:
         if not folder.is_dir():
-            with replacing(folder) as new:
-                release.take_out(champion.dist, new)
-    except release.ReleaseError as error:
+            release.take_out(champion.dist, folder)
+    except DataError as error:
         raise ServeError(str(error)) from error
     return folder / BENTO.name
 
