@@ -17,6 +17,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of ITU-R BT.601, which Pil
 SEEN = 1 / 3  # share of the colours' contrast from which grey's is preferred: it is what most pictures are about
 COLOURFUL = 40.0  # contrast of colours below which they may be noise
 ALIKE = 2 * BLANK_CONTRAST  # grey levels within which colours count as one
+STRAY = 0.02  # share of the pixels that may be of another colour where all count as one
 BORDERED = 0.5  # share of a picture's border that is visible where the visible is its paper
 ENCLOSED = 0.1  # share of the ink that may lie on the outline of a sheet
 COMPACT = 0.4  # 4 pi area / perimeter squared: a disc has 1, a square 0.8, strokes less than 0.3
@@ -45,11 +46,14 @@ def _direction(image: Image.Image) -> tuple[NDArray[np.float32], np.float32] | N
 
     None where grey does as well. The paper's colour is the border's median.
     """
-    pixels = np.asarray(image)
-    step = _step(image)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    paper = np.median(border, axis=0).astype(np.float32)
-    away = pixels[::step, ::step].reshape(-1, 3) - paper
+    sample = _sample(image)
+    red, green, blue = sample[..., 0], sample[..., 1], sample[..., 2]
+    brightest, darkest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    if (brightest - darkest).max() < COLOURFUL / 2:
+        return None
+    border = np.concatenate([sample[0], sample[-1], sample[:, 0], sample[:, -1]])
+    paper = _median(border)
+    away = sample.reshape(-1, 3) - paper
     distance = np.abs(away).max(axis=1)
     contrast = _contrast(distance)
     if contrast < COLOURFUL or _contrast(np.abs(away @ LUMA)) >= SEEN * contrast:
@@ -78,14 +82,14 @@ def _on_paper(image: Image.Image) -> Image.Image:
     least, most = alpha.getextrema()
     if least == 255:
         return image.convert("RGB")
-    step = _step(image)
-    sample = np.asarray(image.reduce(step) if step > 1 else image)
+    sample = _sample(image)
     visible = sample[..., 3] >= max(int(sample[..., 3].max()) / 2, 1)
     if not most or not visible.any():
         return Image.new("L", image.size)
     colours = sample[..., :3].astype(np.float32)
-    if (np.ptp(np.quantile(colours[visible], (0.02, 0.98), axis=0), axis=0) < ALIKE).all():
-        bright = float(np.median(colours[visible] @ LUMA)) >= 128
+    mean = colours[visible].mean(axis=0)
+    if (np.abs(colours[visible] - mean).max(axis=1) >= ALIKE / 2).mean() < STRAY:
+        bright = float(mean @ LUMA) >= 128
         return _over(image.convert("L"), alpha, 0 if bright else 255)
     paper = _sheet(colours, visible)
     if paper is not None:
@@ -129,6 +133,8 @@ def _median(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.median(colours, axis=0).astype(np.float32)
 
 
-def _step(image: Image.Image) -> int:
-    """Of how many pixels along each axis one is looked at."""
-    return math.ceil(max(image.size) / SAMPLE_SIDE)
+def _sample(image: Image.Image) -> NDArray[np.uint8]:
+    """Pixels of an image, as many along each axis as SAMPLE_SIDE allows: uint8 [height, width, channels]."""
+    step = math.ceil(max(image.size) / SAMPLE_SIDE)
+    size = (math.ceil(image.width / step), math.ceil(image.height / step))
+    return np.asarray(image if step == 1 else image.resize(size, Image.Resampling.NEAREST))
