@@ -86,12 +86,12 @@ def _on_paper(image: Image.Image) -> Image.Image:
     visible = sample[..., 3] >= max(int(sample[..., 3].max()) / 2, 1)
     if not most or not visible.any():
         return Image.new("L", image.size)
-    colours = sample[..., :3].astype(np.float32)
-    mean = colours[visible].mean(axis=0)
-    if (np.abs(colours[visible] - mean).max(axis=1) >= ALIKE / 2).mean() < STRAY:
+    seen = sample[visible][:, :3].astype(np.float32)
+    mean = seen.mean(axis=0)
+    if (np.abs(seen - mean) >= ALIKE / 2).any(axis=1).mean() < STRAY:
         bright = float(mean @ LUMA) >= 128
         return _over(image.convert("L"), alpha, 0 if bright else 255)
-    paper = _sheet(colours, visible)
+    paper = _sheet(sample[..., :3].astype(np.float32), visible)
     if paper is not None:
         red, green, blue = (round(float(level)) for level in paper)
         return _over(image.convert("RGB"), alpha, (red, green, blue))

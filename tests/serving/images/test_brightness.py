@@ -102,7 +102,9 @@ def test_noise_in_the_colours_of_blank_paper_is_no_ink():
 )
 def test_ink_on_nothing_is_ink_whatever_its_colours(ink, kind, colours):
     options = {"lossless": True} if kind == "WEBP" else {}
-    assert off(halves(ink, *colours), ink, format=kind, **options) < (6 if kind == "GIF" else 3)
+    assert off(halves(ink, *colours), ink, format=kind, **options) < (
+        12 if kind == "GIF" else 3
+    )  # whose edges are hard
 
 
 def test_greys_and_palettes_with_transparency_are_alike(ink):
