@@ -41,7 +41,7 @@ def to_grey(image: Image.Image) -> NDArray[np.float32]:
     return np.asarray(image.convert("L"), dtype=np.float32)
 
 
-def _direction(image: Image.Image) -> tuple[NDArray[np.float32], np.float32] | None:
+def _direction(image: Image.Image) -> tuple[NDArray[np.float32], float] | None:
     """The weights of R, G and B, float32 [3], and what is added to their sum, that make the paper 0 and the ink 255.
 
     None where grey does as well. The paper's colour is the border's median.
@@ -63,7 +63,7 @@ def _direction(image: Image.Image) -> tuple[NDArray[np.float32], np.float32] | N
     if strongest <= 0:
         return None
     weights = (ink * (255 / strongest)).astype(np.float32)
-    return weights, -(paper @ weights)
+    return weights, -float(paper @ weights)
 
 
 def _contrast(distance: NDArray[np.float32]) -> float:
