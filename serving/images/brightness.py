@@ -37,7 +37,7 @@ def to_grey(image: Image.Image) -> NDArray[np.float32]:
         grey = np.full((image.height, image.width), offset, np.float32)
         for channel, weight in zip(image.split(), weights, strict=True):
             grey += np.asarray(channel) * weight
-        return np.clip(grey, 0, 255, out=grey)
+        return np.clip(np.rint(grey, out=grey), 0, 255, out=grey)  # rounded, so that even paper is 0, not nearly 0
     return np.asarray(image.convert("L"), dtype=np.float32)
 
 

@@ -77,6 +77,12 @@ def test_colours_of_like_brightness_are_told_apart(ink, kind):
     assert off(picture, ink, format="JPEG", quality=int(RANDOM.integers(60, 95))) < 10
 
 
+@pytest.mark.parametrize("kind", LIKE_BRIGHT)
+def test_what_keeps_mnist_s_convention_but_for_its_colours_stays_in_place(conforming, kind):
+    picture = images.decode(png(drawn(Image.fromarray(conforming), *LIKE_BRIGHT[kind])))
+    assert np.abs(picture - conforming).max() < 4
+
+
 @pytest.mark.parametrize("colour", [BLACK, (110, 110, 115), (200, 30, 30), (30, 40, 180), (255, 150, 170)])
 def test_where_grey_sees_the_ink_it_is_what_is_read(ink, colour):
     picture = drawn(ink, colour, (250, 248, 240))
