@@ -19,7 +19,7 @@ COLOURFUL = 40.0  # contrast of colours below which they may be noise
 ALIKE = 2 * BLANK_CONTRAST  # grey levels within which colours count as one
 STRAY = 0.02  # share of the pixels that may be of another colour where all count as one
 BORDERED = 0.5  # share of a picture's border that is visible where the visible is its paper
-ENCLOSED = 0.1  # share of the ink that may lie on the outline of a sheet
+ENCLOSED = 0.1  # share of the ink that may lie on a sheet's outline, and of the outline that may be ink
 COMPACT = 0.4  # 4 pi area / perimeter squared: a disc has 1, a square 0.8, strokes less than 0.3
 INKED = 0.35  # share of a dark sheet that bright ink may cover
 
@@ -120,7 +120,7 @@ def _sheet(colours: NDArray[np.float32], visible: NDArray[np.bool_]) -> NDArray[
     outline = shape & visible & ~ndimage.binary_erosion(shape)
     paper = _median(colours[outline])
     ink = visible & (np.abs(colours - paper).max(axis=2) >= ALIKE)
-    if not ink.any() or (ink & outline).sum() > ENCLOSED * ink.sum():
+    if not ink.any() or (ink & outline).sum() > ENCLOSED * min(ink.sum(), outline.sum()):
         return None
     if float(np.median(colours[ink] @ LUMA)) < float(paper @ LUMA):
         return paper

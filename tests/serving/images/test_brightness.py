@@ -113,6 +113,12 @@ def test_ink_on_nothing_is_ink_whatever_its_colours(ink, kind, colours):
     )  # whose edges are hard
 
 
+@pytest.mark.parametrize("colours", [((160, 60, 200), (30, 60, 220)), ((255, 140, 0), (160, 60, 200))])
+def test_broad_ink_of_two_colours_is_no_sheet_with_ink_on_it(ink, colours):
+    broad = wider(ink, ink.width // 40)
+    assert off(halves(broad, *colours), broad) < 9  # one colour is a little brighter
+
+
 def test_greys_and_palettes_with_transparency_are_alike(ink):
     picture = halves(ink, BLACK, (110, 110, 110))
     expected = images.decode(png(picture))
