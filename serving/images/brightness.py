@@ -122,8 +122,9 @@ def _sheet(colours: NDArray[np.float32], visible: NDArray[np.bool_]) -> NDArray[
     ink = visible & (np.abs(colours - paper).max(axis=2) >= ALIKE)
     if not ink.any() or (ink & outline).sum() > ENCLOSED * min(ink.sum(), outline.sum()):
         return None
-    if float(np.median(colours[ink] @ LUMA)) < float(paper @ LUMA):
-        return paper
+    darker = float((colours[ink] @ LUMA < paper @ LUMA).mean())
+    if darker > ENCLOSED:  # what is brighter besides is a hole, through which a white sheet shows
+        return paper if darker >= 1 - ENCLOSED else None
     compactness = 4 * math.pi * shape.sum() / max(int(outline.sum()), 1) ** 2
     return paper if compactness >= COMPACT and ink.sum() <= INKED * visible.sum() else None
 
