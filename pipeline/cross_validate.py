@@ -77,7 +77,9 @@ def train(
         chosen = split.by_writer(writers, populations, shares.validation, shares.seed)
         table[f"val_{fold}"] = np.isin(np.arange(len(samples)), rest[chosen])
         train, val = ((images[part], labels[part]) for part in (rest[~chosen], rest[chosen]))
-        jobs.append(folds.Fold(f"{network}, fold {fold + 1} of {count}", train, val, drawn, options.seed + fold))
+        taught = samples.iloc[rest[~chosen]].query("split == 'train'")["row"].to_numpy()
+        others = drawn.among(taught)
+        jobs.append(folds.Fold(f"{network}, fold {fold + 1} of {count}", train, val, others, options.seed + fold))
 
     resumed = RESUME / inputs(f"cross_validate@{network}").key
     places = {job.name: folder / f"fold-{fold}.safetensors" for fold, job in enumerate(jobs)}

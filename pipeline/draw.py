@@ -21,12 +21,12 @@ from rich.progress import track
 from pipeline import params, paths
 from pipeline.data.files import replacing
 from pipeline.data.store import load_split
-from pipeline.drawing.pictures import form, non_digit, on_paper
+from pipeline.drawing.pictures import form, non_digit, on_paper, written_again
 from pipeline.paths import DRAWN, PROCESSED
 from pipeline.stage import stage
 
-FORMS, NON_DIGITS = 1 / 9, 1 / 7
-"""How many are drawn for training, as shares of the number of training images."""
+FORMS, AGAIN, NON_DIGITS = 1 / 9, 1 / 9, 1 / 7
+"""How many forms and digits written again are drawn to learn from, and non-digits, as shares of the training images."""
 SHEETS = {"train": 4000, "val": 2000}
 """At most, of each split's images."""
 CHUNK = 250
@@ -38,15 +38,19 @@ def main() -> None:
     seed = params.load("data.split").seed
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
-    count = len(load_split(PROCESSED, "train")[1])
+    train = load_split(PROCESSED, "train")
+    count = len(train[1])
     forms = drawn("forms", [form] * int(FORMS * count), rng)
-    non_digits = drawn("non-digits", [non_digit] * int(NON_DIGITS * count), rng)
+    rows = rng.permutation(count)[: int(AGAIN * count)]
+    again = drawn("digits again", [partial(written_again, image) for image in train[0][rows]], rng)
     save(
         DRAWN,
-        digits=np.stack([image for image, _ in forms]),
-        labels=np.array([digit for _, digit in forms], np.uint8),
-        non_digits=np.stack(non_digits),
+        images=np.stack([*(image for image, _ in forms), *again]),
+        labels=np.concatenate([np.array([digit for _, digit in forms], np.uint8), train[1][rows]]),
+        rows=np.concatenate([np.full(len(forms), -1), rows]).astype(np.int32),
     )
+    non_digits = drawn("non-digits", [non_digit] * int(NON_DIGITS * count), rng)
+    save(paths.NON_DIGITS, images=np.stack(non_digits))
     sheets = {}
     for split, most in SHEETS.items():
         images, _ = load_split(PROCESSED, split)
@@ -54,7 +58,7 @@ def main() -> None:
         sheets[f"{split}_sheets"] = np.stack(drawn("sheets", [partial(on_paper, image) for image in images[rows]], rng))
         sheets[f"{split}_rows"] = rows.astype(np.int32)
     save(paths.SHEETS, **sheets)
-    text = f"Drew {len(forms):,} digits and {len(non_digits):,} non-digits to learn from, and digits on paper"
+    text = f"Drew {len(forms) + len(again):,} digits to learn from, {len(non_digits):,} non-digits, and digits on paper"
     print(f"{text}, in {time.perf_counter() - started:.0f} s: {DRAWN.parent}/", flush=True)
 
 

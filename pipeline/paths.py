@@ -5,7 +5,8 @@ from pathlib import Path
 PROCESSED = Path("data/processed")
 SAMPLES = PROCESSED / "samples.parquet"
 DRAWN = Path("data/drawn/train")
-"""Pictures that were drawn to be added to the training images."""
+"""Digits that were drawn to be added to the training images."""
+NON_DIGITS = Path("data/drawn/non_digits")
 SHEETS = Path("data/drawn/sheets")
 """Digits of training and validation, drawn on paper as they would be sent."""
 

@@ -29,19 +29,25 @@ def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Pictures that are added to the training images.
+    """Digits that are added to the training images.
 
-    digits: uint8 [N, 28, 28]; labels: uint8 [N], theirs; non_digits: uint8 [M, 28, 28].
+    images: uint8 [N, 28, 28]; labels: uint8 [N]; rows: int32 [N], of the training images that they were written after,
+    -1 where there is none.
     """
 
-    digits: np.ndarray
+    images: np.ndarray
     labels: np.ndarray
-    non_digits: np.ndarray
+    rows: np.ndarray
+
+    def among(self, rows: np.ndarray) -> "Drawn":
+        """Those written after no training image, or after one of ``rows``, int."""
+        kept = np.isin(self.rows, [-1, *rows])
+        return Drawn(self.images[kept], self.labels[kept], self.rows[kept])
 
 
 def load_drawn(folder: Path) -> Drawn:
     """What was drawn for training in ``folder``, data/drawn/train. Raises DataError where files are missing."""
-    return Drawn(*(_read(folder / f"{name}.npy") for name in Drawn.__dataclass_fields__))
+    return Drawn(*(_read(folder / f"{name}.npy") for name in ("images", "labels", "rows")))
 
 
 def load_sheets(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:

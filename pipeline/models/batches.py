@@ -18,10 +18,8 @@ from pipeline.models.outliers import outliers
 VALIDATION_BATCH = 1000
 MILD_AUGMENT, MILD_CORRUPT = 0.5, 0.35
 """The size of the mild epochs' warps and the fraction that they corrupt, each as a share of that of the others."""
-DRAWN_OUTLIERS = 0.3
-"""Share of the outliers that were drawn beforehand, where any were."""
 
-NOTHING = Drawn(*(np.zeros(shape, np.uint8) for shape in ((0, 28, 28), (0,), (0, 28, 28))))
+NOTHING = Drawn(*(np.zeros(shape, np.uint8) for shape in ((0, 28, 28), (0,), (0,))))
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, labels and rows."""
@@ -109,7 +107,7 @@ class Digits(LightningDataModule):
     ) -> None:
         super().__init__()
         self.train, self.val = (pairs(*split) for split in (train, val))
-        self.drawn, self.non_digits = pairs(drawn.digits, drawn.labels), channel(drawn.non_digits)
+        self.drawn = pairs(drawn.images, drawn.labels)
         self.config, self.seed = config, seed
         self.difficulty = torch.full((len(self.train),), torch.inf)
 
@@ -160,15 +158,6 @@ class Digits(LightningDataModule):
         images, labels, _ = self.drawn[pick(len(self.drawn), count if len(self.drawn) else 0, generator)]
         return images, labels
 
-    def outliers(self, images: Tensor, count: int, sizes: Augment, generator: Generator) -> Tensor:
-        """``count`` pictures that are no digit, float [count, 1, 28, 28] in 0 to 1, some of them drawn beforehand."""
-        drawn = int(count * DRAWN_OUTLIERS) if len(self.non_digits) else 0
-        made = outliers(images, count - drawn, generator)
-        if not drawn:
-            return made
-        chosen = self.non_digits[pick(len(self.non_digits), drawn, generator)].to(images) / 255
-        return torch.cat([made, augment(chosen, sizes, generator)])
-
     def prepare(
         self, images: Tensor, labels: Tensor, config: Network, generator: Generator
     ) -> tuple[Tensor, Tensor, int]:
@@ -188,12 +177,12 @@ class Digits(LightningDataModule):
         added, theirs = self.extra(int(count * config.drawn_fraction), generator)
         warped = augment(torch.cat([images, added.to(images) / 255]), config.augment, generator)
         images, added = warped[:count], warped[count:]
-        outliers = self.outliers(images, int(count * config.outlier_fraction), config.augment, generator)
+        unlike = outliers(images, int(count * config.outlier_fraction), generator)
         corrupted = int(count * config.corrupt_fraction)
         if corrupted:
             images = corrupt(images, corrupted, generator)
-        unlabelled = labels.new_full((len(outliers),), OUTLIER)
-        return torch.cat([images, added, outliers]), torch.cat([labels, theirs, unlabelled]), count - corrupted
+        unlabelled = labels.new_full((len(unlike),), OUTLIER)
+        return torch.cat([images, added, unlike]), torch.cat([labels, theirs, unlabelled]), count - corrupted
 
 
 def at(config: Network, epoch: int) -> Network:
@@ -215,12 +204,7 @@ def pick(length: int, count: int, generator: Generator) -> Tensor:
 
 def pairs(images: np.ndarray, labels: np.ndarray) -> TensorBatches:
     """Images, uint8 [N, 28, 28], and labels, uint8 [N], as torch takes them."""
-    return TensorBatches(channel(images), torch.from_numpy(labels).long())
-
-
-def channel(images: np.ndarray) -> Tensor:
-    """Images, uint8 [N, 28, 28], as uint8 [N, 1, 28, 28]."""
-    return torch.from_numpy(images).unsqueeze(1)
+    return TensorBatches(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
 
 
 def normalise(images: Tensor) -> Tensor:
