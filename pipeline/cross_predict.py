@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline import params
 from pipeline.data.store import load_drawn, load_sheets, load_split
-from pipeline.paths import DRAWN, FOLDS, OUT_OF_FOLD, PROCESSED, SHEETS
+from pipeline.paths import DRAWN, FOLDS, NON_DIGITS, OUT_OF_FOLD, PROCESSED, SHEETS
 from pipeline.stage import stage
 
 KEYS = ["split", "row", "fold", "label"]
@@ -55,7 +55,7 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
     config = parse(json.loads((folder / "config.json").read_text()))
     splits = (load_split(PROCESSED, name) for name in dealt["split"].unique())
     images, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
-    drawn = load_drawn(DRAWN)
+    drawn, non_digits = load_drawn(DRAWN), np.load(NON_DIGITS)
     sheets = {split: load_sheets(SHEETS, split) for split in ("train", "val")}
     sent = np.concatenate([prepared(pictures) for pictures, _ in sheets.values()])
     shown = np.concatenate([place(dealt, split)[rows] for split, (_, rows) in sheets.items()])
@@ -65,7 +65,9 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
         train, chosen = ((images[rows], labels[rows]) for rows in (~held & ~val, val))
         learnt = (~held & ~val)[shown]
         again = (sent[learnt], labels[shown[learnt]])
-        known = Known(train, (drawn.digits, drawn.labels), again, chosen, sent[~learnt])
+        taught = dealt[~held & ~val].query("split == 'train'")["row"].to_numpy()
+        others = drawn.among(taught)
+        known = Known(train, (others.images, others.labels), again, chosen, sent[~learnt], non_digits)
         identity = {"name": network, "source": "folds", "run_key": str(fold)}
         trained = with_weights(config, folder / f"fold-{fold}.safetensors")
         with TemporaryDirectory() as place:

@@ -50,7 +50,7 @@ def main() -> None:
         rows=np.concatenate([np.full(len(forms), -1), rows]).astype(np.int32),
     )
     non_digits = drawn("non-digits", [non_digit] * int(NON_DIGITS * count), rng)
-    save(paths.NON_DIGITS, images=np.stack(non_digits))
+    save(paths.NON_DIGITS.parent, images=np.stack(non_digits))
     sheets = {}
     for split, most in SHEETS.items():
         images, _ = load_split(PROCESSED, split)

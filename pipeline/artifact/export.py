@@ -20,10 +20,11 @@ RANGE_IMAGES = 1000
 
 
 class Known(NamedTuple):
-    """Digits by which a network is made ready to be served: images, uint8 [N, 28, 28], and labels, uint8 [N].
+    """Pictures by which a network is made ready to be served: images, uint8 [N, 28, 28], and labels, uint8 [N].
 
     train, drawn: that it learnt from; train_sent: some of ``train``, written again with other pens and prepared as the
     service prepares what it is sent. val: that it did not learn from; val_sent: the same of ``val``, without labels.
+    non_digits: what people draw beside digits, without labels.
     """
 
     train: tuple[np.ndarray, np.ndarray]
@@ -31,6 +32,7 @@ class Known(NamedTuple):
     train_sent: tuple[np.ndarray, np.ndarray]
     val: tuple[np.ndarray, np.ndarray]
     val_sent: np.ndarray
+    non_digits: np.ndarray
 
 
 def export(network: nn.Module, known: Known, config: Calibration, identity: dict[str, str]) -> bytes:
@@ -40,7 +42,7 @@ def export(network: nn.Module, known: Known, config: Calibration, identity: dict
     """
     learnt = (some(known.train), some(known.drawn), known.train_sent)
     images, labels = (np.concatenate(arrays) for arrays in zip(*learnt, strict=True))
-    distance = novelty.fit(observe(network, images)[1], labels)
+    distance = novelty.fit(observe(network, images)[1], labels, observe(network, known.non_digits)[1])
     scale = temperature(logits_of(network, known.val[0]), known.val[1])
     model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
     probabilities, novelties = answers(model, known.val[0])

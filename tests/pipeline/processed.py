@@ -28,7 +28,8 @@ def process(known: bool) -> None:
     arrays = {name: (images[part.index], labels[part.index]) for name, part in parts.items()}
     save(Path("data/processed"), arrays, table)
     learnt = arrays["train"]
-    write(Path("data/drawn/train"), {"digits": learnt[0], "labels": learnt[1], "non_digits": images[:50, ::-1]})
+    write(Path("data/drawn/train"), {"images": learnt[0], "labels": learnt[1], "rows": np.arange(len(learnt[1]))})
+    write(Path("data/drawn/non_digits"), {"images": images[:50, ::-1]})
     sheets = {f"{name}_sheets": 255 - np.pad(shown, [(0, 0), (6, 6), (6, 6)]) for name, (shown, _) in arrays.items()}
     rows = {f"{name}_rows": np.arange(len(labels)) for name, (_, labels) in arrays.items()}
     write(Path("data/drawn/sheets"), {**sheets, **rows})

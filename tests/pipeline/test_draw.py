@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import draw
 from pipeline.data.store import load_drawn, load_sheets, load_split
-from pipeline.paths import DRAWN, PROCESSED, SHEETS
+from pipeline.paths import DRAWN, NON_DIGITS, PROCESSED, SHEETS
 from tests.pipeline.processed import process
 from tests.pipeline.workspace import contents, prepare
 
@@ -20,10 +20,12 @@ def test_it_draws_for_training_and_calibration_and_repeats_itself(tmp_path: Path
     monkeypatch.setattr(draw, "SHEETS", {"train": 30, "val": 20})
     draw.main([])
     first = contents(Path("data/drawn"))
-    drawn = load_drawn(DRAWN)
-    count = len(load_split(PROCESSED, "train")[1])
-    assert (len(drawn.digits), len(drawn.labels)) == (int(draw.FORMS * count),) * 2
-    assert len(drawn.non_digits) == int(draw.NON_DIGITS * count)
+    drawn, (_, labels) = load_drawn(DRAWN), load_split(PROCESSED, "train")
+    again = drawn.rows >= 0
+    assert [(~again).sum(), again.sum()] == [int(share * len(labels)) for share in (draw.FORMS, draw.AGAIN)]
+    assert (drawn.labels[again] == labels[drawn.rows[again]]).all()
+    assert len(drawn.images) == len(again)
+    assert np.load(NON_DIGITS).shape == (int(draw.NON_DIGITS * len(labels)), 28, 28)
     for split, most in draw.SHEETS.items():
         sheets, rows = load_sheets(SHEETS, split)
         assert len(sheets) == most == len(set(rows))
