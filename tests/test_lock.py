@@ -5,10 +5,10 @@ import sys
 from importlib.metadata import distribution, packages_distributions, requires, version
 from pathlib import Path
 
-import lock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import lock
 from pipeline import release
 from pipeline.package import REQUIREMENTS
 
