@@ -241,8 +241,8 @@ def test_a_clone_fills_mlflow_with_the_released_champion_and_says_what_is_missin
     champion = store.open_store().get_model_version_by_alias(f"inkwell-{made_up.SOURCE}", "champion")
     assert (champion.tags["network"], champion.tags["gates"]) == ("convnet", "passed")
     said = " ".join(capsys.readouterr().out.split())
-    assert "models/trained/convnet" in said
-    assert f"`make run DATA={made_up.SOURCE}` makes them" in said
+    assert "perceptron, convnet: not in models/trained/" in said
+    assert f"`make run DATA={made_up.SOURCE}` makes what is missing" in said
 
 
 @pytest.mark.slow
