@@ -83,10 +83,8 @@ overload: $(STAMP) ## ask the packaged champion three times as much as it can an
 	@python -m benchmarks.overload
 
 vulnerabilities: $(STAMP) ## look up known vulnerabilities of the Bento's packages (needs the internet: api.osv.dev)
-	@uv pip compile --quiet --python-version 3.11 --generate-hashes --constraints requirements.lock \
-	    dist/bento/env/python/requirements.txt --output-file .bentoml/requirements.txt
 	@uv tool run pip-audit==2.10.1 --vulnerability-service osv --strict --disable-pip --require-hashes \
-	    --requirement .bentoml/requirements.txt
+	    --requirement requirements-serve.lock
 
 lint: $(STAMP) ## check format, style and types
 	ruff format --check .

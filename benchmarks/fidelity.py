@@ -1,6 +1,6 @@
 """Does the Bento read MNIST's test images over HTTP as its network does offline, and on a larger canvas too?
 
-    python -m benchmarks.fidelity [--images 10000] [--bento dist/bento]
+    python -m benchmarks.fidelity [--images 10000] [--bento FOLDER]
 
 Each image is a PNG of its own: as it is, and drawn at any size and place on a canvas of 40 to 280 pixels,
 in white on black and in black on white. Ends with status 1 where a bar is missed. All 10,000 take about two minutes.
@@ -17,6 +17,7 @@ from rich.progress import track
 from benchmarks import mnist
 from benchmarks.bars import Bar, hold
 from benchmarks.pictures import encode
+from benchmarks.serving import champion
 from pipeline import serve
 from pipeline.audits.inputs import canvas
 from serving.client import Client
@@ -62,11 +63,12 @@ def main() -> None:
         prog="python -m benchmarks.fidelity", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--images", type=int, default=10_000, help="how many, the first ones of the test set")
-    parser.add_argument("--bento", type=Path, default=serve.BENTO, help="the Bento's folder")
+    parser.add_argument("--bento", type=Path, help="the Bento's folder; without it the champion's")
     options = parser.parse_args()
     images, labels = (array[: options.images] for array in mnist.load("test"))
-    recogniser = Recogniser(options.bento / "src" / "model.onnx")
-    with serve.running(options.bento) as url:
+    bento = options.bento or champion("mnist")
+    recogniser = Recogniser(bento / "src" / "model.onnx")
+    with serve.running(bento) as url:
         unlike = unlike_offline(url, recogniser, images)
         right = right_on_canvases(url, images, labels)
     held = hold(

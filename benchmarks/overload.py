@@ -1,6 +1,6 @@
 """Does the service answer as many as it can when it is asked for three times as much?
 
-    python -m benchmarks.overload [--bento dist/bento] [--seconds 10]
+    python -m benchmarks.overload [--bento FOLDER] [--seconds 10]
 
 Its capacity is what it answers to a few clients who each wait for their answer. Then requests arrive at a rate of their
 own, as from many clients who know nothing of one another: each on a connection that is idle, of which there are enough
@@ -25,8 +25,7 @@ from rich.table import Table
 from benchmarks import load
 from benchmarks.bars import Bar, hold
 from benchmarks.pictures import encode, resized
-from benchmarks.serving import CONCURRENCY, OCTETS, bento_service, require_two_processors, served
-from pipeline import serve
+from benchmarks.serving import CONCURRENCY, OCTETS, bento_service, champion, require_two_processors, served
 from pipeline.audits.inputs.strokes import STYLES, draw
 from serving.web.deadlines import ANSWER_DEADLINE_S
 
@@ -141,12 +140,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.overload", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--bento", type=Path, default=serve.BENTO, help="the Bento's folder")
+    parser.add_argument("--bento", type=Path, help="the Bento's folder; without it the champion's")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each rate lasts")
     options = parser.parse_args()
     require_two_processors()
     held = []
-    with served(bento_service(options.bento)) as url:
+    with served(bento_service(options.bento or champion())) as url:
         for what, message in messages(url).items():
             capacity = load.measure(url, message, CONCURRENCY, options.seconds, WARM_UP_S)
             floods = {times: flood(url, message, times * capacity.rate, options.seconds) for times in TIMES}

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Measured, measure, request
-from pipeline import package, serve
+from pipeline import package, params, serve
 from pipeline.paths import CANDIDATES
 from serving.model.recogniser import Recogniser
 
@@ -109,6 +109,14 @@ def is_ready(url: str) -> bool:
 def bento_service(bento: Path) -> Service:
     """The Bento in the folder `bento`, as `make serve` serves it."""
     return Service(lambda port: serve.command(bento, "127.0.0.1", port), "/readyz", {})
+
+
+def champion(source: str | None = None) -> Path:
+    """The Bento of the champion of a source, params.yaml's if none is named. Ends the command where there is none."""
+    try:
+        return serve.find(source or params.load("data.source"))
+    except serve.ServeError as error:
+        sys.exit(f"There is nothing to ask: {error}.")
 
 
 def services(bento: Path, name: str, model: Path) -> dict[str, Service]:

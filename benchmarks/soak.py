@@ -1,6 +1,6 @@
 """Does the service stay what it is over many requests, good and bad? Its memory, and what it answers.
 
-    python -m benchmarks.soak [--requests 200000] [--bento dist/bento]
+    python -m benchmarks.soak [--requests 200000] [--bento FOLDER]
 
 The service runs on one processor and the load on another. Ends with status 1 where a bar is missed. Needs Linux and two
 processors; 200,000 requests take about five minutes.
@@ -28,8 +28,7 @@ from rich.table import Table
 from benchmarks import load
 from benchmarks.bars import Bar, hold
 from benchmarks.pictures import encode, resized
-from benchmarks.serving import JSON, OCTETS, bento_service, megabytes, require_two_processors, served
-from pipeline import serve
+from benchmarks.serving import JSON, OCTETS, bento_service, champion, megabytes, require_two_processors, served
 from pipeline.audits.inputs.strokes import STYLES, draw
 from serving.contract import MAX_BODY_BYTES, MAX_HEADER_BYTES
 
@@ -235,10 +234,10 @@ def main() -> None:
         prog="python -m benchmarks.soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--requests", type=int, default=200_000, help=f"how many, {SAMPLES} or more")
-    parser.add_argument("--bento", type=Path, default=serve.BENTO, help="the Bento's folder")
+    parser.add_argument("--bento", type=Path, help="the Bento's folder; without it the champion's")
     options = parser.parse_args()
     require_two_processors()
-    service = bento_service(options.bento)
+    service = bento_service(options.bento or champion())
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with served(service) as url, Progress(*columns, transient=True) as progress:
         task = progress.add_task("", total=options.requests)

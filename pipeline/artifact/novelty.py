@@ -98,7 +98,7 @@ class Novelty(nn.Module):
 
 
 def fit(features: np.ndarray, labels: np.ndarray, of_non_digits: np.ndarray) -> Novelty:
-    """Fit it to features of training digits, float [N, D], their labels, int [N], and features of non-digits, [M, D]."""
+    """Fit it to features of digits, float [N, D], their labels, int [N], and features of non-digits, float [M, D]."""
     values = features.astype(np.float64)
     deviations = values.std(axis=0)
     scale = np.maximum(deviations, FLOOR * deviations.mean())

@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     source, candidates = params.load("data.source", "candidates")
     release.bring(source)
     filled = {}
-    for network in track(candidates, "Filling MLflow", console=console, transient=True):
+    here = [name for name in candidates if (TRAINED / name).exists() or (CANDIDATES / name).exists()]
+    for network in track(here, "Filling MLflow", console=console, transient=True):
         trained, exported = TRAINED / network / "run.json", CANDIDATES / network / "model.onnx"
         filled[network] = [
             item
@@ -43,10 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     filled["registry"] = registry.publish_promotion(committed(registry.REPORT)) if registry.REPORT.exists() else []
     for name, items in filled.items():
         console.print(f"{name}: {', '.join(items) or 'nothing was missing'}")
-    places = [folder / name for folder in (TRAINED, CANDIDATES) for name in candidates]
-    if lacking := [str(place) for place in places if not place.exists()]:
+    if absent := [name for name in candidates if name not in here]:
         console.print(
-            f"Not here, and so not filled in: {', '.join(lacking)}. `make run DATA={source}` makes them.",
+            f"{', '.join(absent)}: not in {TRAINED}/ or {CANDIDATES}/; `make run DATA={source}` makes what is missing",
             soft_wrap=True,
         )
     console.print(f"MLflow's store: {store.tracking_uri()}", soft_wrap=True)

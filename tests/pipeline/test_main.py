@@ -50,3 +50,12 @@ def test_gates_that_were_failed_are_named() -> None:
     gates = [{"name": "error", "status": "failed"}, {"name": "canvas", "status": "close"}]
     assert command.verdict(gates) == "[red]failed: error[/]"
     assert command.verdict(gates[1:]) == "[green]1 passed[/]"
+
+
+def test_a_run_on_another_source_says_what_is_served_and_how_to_go_back() -> None:
+    said = command.next_steps("mnist-sample", ["dvc.lock"])
+    assert "make serve DATA=mnist-sample" in said
+    assert "serves the champion of mnist as before" in said
+    assert "git restore params.yaml dvc.lock reports" in said
+    assert "dvc pull dist models/best" in said
+    assert "DATA=" not in command.next_steps("mnist", [])

