@@ -18,7 +18,7 @@ class Thresholds:
     novelty_threshold: float
     """It abstains over it."""
     conformal_threshold: float
-    """Digits at least as probable belong to the prediction set."""
+    """Digits at least as probable belong to the prediction set; 0 where no sets are promised."""
 
 
 def thresholds(probabilities: np.ndarray, novelty: np.ndarray, labels: np.ndarray, config: Calibration) -> Thresholds:
@@ -54,8 +54,8 @@ def abstention(confidence: np.ndarray, novelty: np.ndarray, config: Calibration)
 def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, miscoverage: float) -> float:
     """The threshold of split-conformal sets that miss the true digit with probability ``miscoverage`` at most.
 
-    Least ambiguous sets (Sadinle, Lei and Wasserman 2019). With too few labels for the promise the threshold is 0:
-    every digit is in the set.
+    Least ambiguous sets (Sadinle, Lei and Wasserman 2019). With too few labels for the promise the threshold is 0,
+    which would rule nothing out, and nothing is promised.
     """
     allowed = int(np.floor(miscoverage * (len(labels) + 1)))
     of_truth = np.sort(probabilities[np.arange(len(labels)), labels])

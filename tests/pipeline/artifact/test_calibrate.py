@@ -50,6 +50,6 @@ def test_prediction_sets_cover_fresh_labels_as_promised():
     assert covered.mean() == pytest.approx(0.9, abs=0.01)
 
 
-def test_too_few_labels_for_the_promise_give_whole_sets():
+def test_too_few_labels_promise_nothing():
     logits, labels = answers(1.0, count=50)
     assert conformal_threshold(softmax(logits, axis=1), labels, 0.001) == 0
