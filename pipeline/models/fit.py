@@ -1,6 +1,7 @@
 """Train one network with Lightning: resumable after any epoch, its weights averaged and chosen by validation."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from pipeline.models.networks import Network
 from pipeline.params import Trainer as TrainerConfig
 
 CURVE = ("train_loss", "val_loss", "val_accuracy")
+WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
+"""Sets of instructions that ONEDNN_MAX_CPU_ISA can confine oneDNN to, all those below AVX512_CORE_BF16."""
 
 
 class Curve(Callback):
@@ -125,8 +128,14 @@ def quieten() -> None:
 
 
 def supported(precision: str, accelerator: str) -> str:
-    """``precision``, or float32 where it is bfloat16 and this processor has no arithmetic for it."""
-    if precision.startswith("bf16") and accelerator == "cpu" and not torch.cpu._is_avx512_bf16_supported():
-        warnings.warn(f"this processor has no bfloat16 arithmetic: training in 32-true, not {precision}", stacklevel=2)
+    """``precision``, or float32 where it is bfloat16 and would be emulated, which is hopelessly slow."""
+    if precision.startswith("bf16") and accelerator == "cpu" and not has_bfloat16():
+        warnings.warn(f"there is no bfloat16 arithmetic here: training in 32-true, not {precision}", stacklevel=2)
         return "32-true"
     return precision
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor has arithmetic for bfloat16 and the environment lets oneDNN use it."""
+    highest = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "")
+    return torch.cpu._is_avx512_bf16_supported() and highest.upper() not in WITHOUT_BFLOAT16
