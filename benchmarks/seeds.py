@@ -62,8 +62,9 @@ class Trials:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "GIT_", "DVC_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"
         self._environ = own | {"PATH": path, "OMP_NUM_THREADS": str(cores // self._at_once)}
-        self._running: dict[Job, subprocess.Popen[str]] = {}
-        self._stopped = threading.Event()
+        self._begun: list[subprocess.Popen[str]] = []
+        self._stopped = False
+        self._starting = threading.Lock()
 
     def run(self, results: Path) -> list[Job]:
         """Write what each job gave to ``results`` as it ends; the jobs that gave nothing."""
@@ -80,29 +81,32 @@ class Trials:
                         failed.append(waiting[future])
             except BaseException:
                 self.stop()
+                pool.shutdown(cancel_futures=True)
                 raise
         return failed
 
     def stop(self) -> None:
-        self._stopped.set()
-        for process in list(self._running.values()):
+        with self._starting:
+            self._stopped = True
+        for process in self._begun:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
 
     def _tried(self, job: Job) -> bool:
-        if self._stopped.is_set():
-            return False
         folder = prepare(job, self._source)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dvc", "repro", f"evaluate@{NETWORK}", f"judge@{NETWORK}"],
-            cwd=folder,
-            env=self._environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self._running[job] = process
+        with self._starting:
+            if self._stopped:
+                return False
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dvc", "repro", f"evaluate@{NETWORK}", f"judge@{NETWORK}"],
+                cwd=folder,
+                env=self._environ,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+            self._begun.append(process)
         assert process.stdout is not None
         for line in process.stdout:
             if line.strip():

@@ -1,11 +1,13 @@
 """The recipe with several seeds: what is kept of each, what is shown, and that a run that was killed goes on."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,56 @@ def test_gates_are_rows_and_other_arithmetic_is_not_in_the_mean(entries):
     assert rows["population_gap"][:4] == ["-"] * 4
     assert rows["population_gap"][4:] == [""] * 3
     assert rows["failed"][:4] == ["0", "1", "0", "0"]
+
+
+@pytest.fixture
+def instead_of_dvc(tmp_path, monkeypatch):
+    """Has each job run a shell script in its workplace, and judges that one error was made."""
+    monkeypatch.chdir(tmp_path)
+
+    def prepare(job: Job, source: str) -> Path:
+        folder = seeds.workplace(job)
+        for path, content in (
+            ("reports/verdicts/convnet.json", {"gates": [{"name": "error", "value": 0.1, "status": "passed"}]}),
+            ("reports/evaluate/convnet/test.json", {"errors": 1}),
+        ):
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_text(json.dumps(content))
+        return folder
+
+    def runs(script: str) -> None:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(path))
+
+    monkeypatch.setattr(seeds, "prepare", prepare)
+    return runs
+
+
+def test_each_seed_is_written_as_it_ends_and_one_that_fails_is_named(instead_of_dvc, tmp_path, monkeypatch, capsys):
+    instead_of_dvc("echo working; case $PWD in */2) exit 1;; esac")
+    kept: list[str] = []
+    write = seeds.write
+    monkeypatch.setattr(seeds, "write", lambda path, found: (write(path, found), kept.append(path.read_text())))
+    assert seeds.Trials("mnist", [Job(1, FLOAT32), Job(3), Job(2), Job(1)]).run(tmp_path / "seeds.json") == [Job(2)]
+    assert [len(json.loads(text)["seeds"]) for text in kept] == [1, 2, 3]
+    assert [(one["seed"], one["isa"]) for one in json.loads(kept[-1])["seeds"]] == [(1, None), (3, None), (1, FLOAT32)]
+    assert "seed 1 32-true: working" in capsys.readouterr().out
+
+
+def test_what_runs_is_ended_and_what_waits_is_not_begun(instead_of_dvc, tmp_path):
+    instead_of_dvc("touch begun; sleep 60")
+    jobs = [Job(seed) for seed in range(50)]
+    trials = seeds.Trials("mnist", jobs)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(trials.run, tmp_path / "seeds.json")
+        while not list(tmp_path.glob(".resume/seeds/*/begun")):
+            time.sleep(0.01)
+        trials.stop()
+        assert set(running.result(timeout=20)) == set(jobs)
+    assert len(list(tmp_path.glob(".resume/seeds/*/begun"))) <= len(os.sched_getaffinity(0))
+    assert not (tmp_path / "seeds.json").exists()
 
 
 @pytest.mark.slow
