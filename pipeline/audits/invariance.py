@@ -1,6 +1,6 @@
 """What must not change the answer, and what must not make it surer.
 
-X
+Two of the three kinds of test of CheckList (Ribeiro, Wu, Guestrin and Singh, "Beyond Accuracy: Behavioral Testing of
 NLP Models with CheckList", ACL 2020): invariance and directional expectation. The third, minimum functionality, is the
 section `forms`.
 """

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,12 @@ Ink = NDArray[np.float32]
 Pixels = NDArray[np.float32]
 """Brightness, float32 [H, W] in 0..255, or colour, float32 [H, W, 3]."""
 
+Values = TypeVar("Values", NDArray[np.float32], NDArray[np.bool_])
+
 EDGE = 0.4  # share of full ink at which a stroke ends
 STEEPNESS = 1.6  # how fast ink falls off at an edge, so that an edge is about a pixel wide
 FINE = 3  # a digit is thinned at so many times its size
+SMOOTH = 1.2  # pixels of it by which the steps of the thinned strokes are smoothed
 MARGIN = 2  # pixels of the test digit kept around its ink
 WHITE = 255.0
 
@@ -42,8 +46,8 @@ def outline(digit: NDArray[np.uint8], size: float) -> Ink:
     return _ink((_enlarged(part, scale) - EDGE) * STEEPNESS * max(scale, 1) + 0.5)
 
 
-def redrawn(digit: NDArray[np.uint8], size: float, width: float, soft: float = 1.0) -> Ink:
-    """The digit's strokes drawn anew with a pen ``width`` pixels wide, whose edge takes ``soft`` pixels.
+def redrawn(digit: NDArray[np.uint8], size: float, width: float) -> Ink:
+    """The digit's strokes drawn anew with a pen ``width`` pixels wide.
 
     The longer side of what is drawn measures ``size`` pixels, but for the ends of the strokes.
     """
@@ -51,16 +55,17 @@ def redrawn(digit: NDArray[np.uint8], size: float, width: float, soft: float = 1
     thin = skeletonize(large > 100)
     if not thin.any():
         return outline(digit, size)
-    away = ndimage.gaussian_filter(ndimage.distance_transform_edt(~thin).astype(np.float32), 1.2)
-    part, side = _cut(away, thin, outside=int(np.ceil(width / size * FINE * len(digit))) + FINE)
+    part, side = _cut(thin, thin, outside=int(np.ceil(width / size * FINE * len(digit))) + FINE)
+    away = ndimage.gaussian_filter(ndimage.distance_transform_edt(~part).astype(np.float32), SMOOTH)
+    away = np.sqrt(np.maximum(away**2 - np.quantile(away[part], 0.7) ** 2, 0))  # smooth, and still 0 on the stroke
     scale = max(size - width, 1) / side
-    return _ink((width / 2 - _enlarged(part, scale) * scale) / soft + 0.5)
+    return _ink(width / 2 - _enlarged(away.astype(np.float32), scale) * scale + 0.5)
 
 
-def _cut(values: NDArray[np.float32], ink: NDArray[np.bool_], outside: int = MARGIN) -> tuple[NDArray[np.float32], int]:
+def _cut(values: Values, ink: NDArray[np.bool_], outside: int = MARGIN) -> tuple[Values, int]:
     """The part of ``values`` that holds the ``ink``, with a margin; and the longer side of the ink itself."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    padded = np.pad(values, outside, mode="edge")
+    padded = np.pad(values, outside)
     height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
     part = padded[rows[0] : rows[-1] + 1 + 2 * outside, columns[0] : columns[-1] + 1 + 2 * outside]
     return part, max(height, width)

@@ -34,8 +34,7 @@ def cut_to_the_ink(digit: Digit, strength: int, rng: np.random.Generator) -> byt
 
 @kind("hard pen on 28x28", "drawn in a paint program of 28x28 pixels, with a pen of 1, 3 or 5", 1, 3, 5)
 def hard_pen_on_28x28(digit: Digit, strength: int, rng: np.random.Generator) -> bytes:
-    size = rng.uniform(22, 27.9)
-    ink = redrawn(digit, size, strength, soft=0.01)[:28, :28]
+    ink = (redrawn(digit, rng.uniform(22, 27.9), strength) > 0.5).astype(np.float32)[:28, :28]
     return either(placed(ink, 28, 28, rng, margin=0).ink, rng)
 
 
