@@ -35,7 +35,7 @@ LOSSLESS_IMAGES = 2000
 DIRECTION_IMAGES = 1000
 SENT = 500
 """Test digits, of each kind as they are sent and in each strength."""
-DRAWINGS = 6
+DRAWINGS = 5
 """Of each form with each pen."""
 NON_DIGITS = 1000
 """Pictures in each set, at most."""

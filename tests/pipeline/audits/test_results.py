@@ -30,6 +30,9 @@ def sets():
         "test": Answered(np.arange(50), predictions(rng, 50)),
         "corruption/fog": Answered(np.arange(50)[::-1], predictions(rng, 50), {3: picture, 0: picture.T}),
         "canvas/64": Answered(np.arange(7), predictions(rng, 7)),
+        "as_sent/specks/1": Answered(
+            np.arange(7), predictions(rng, 7), {2: picture, 1: rng.integers(0, 256, (9, 5, 3), np.uint8)}
+        ),
     }
 
 

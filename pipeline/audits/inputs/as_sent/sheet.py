@@ -40,8 +40,13 @@ class Sheet:
 
 
 def outline(digit: NDArray[np.uint8], size: float) -> Ink:
-    """The digit as it is, cut out and enlarged: the longer side of its ink measures ``size`` pixels."""
-    part, side = _cut(digit.astype(np.float32) / 255, digit > 100)
+    """The digit as it is, cut out and enlarged: the longer side of its ink measures ``size`` pixels.
+
+    Raises:
+        IndexError: there is no ink.
+    """
+    full = digit / np.float32(digit.max())
+    part, side = _cut(full, full > EDGE)
     scale = size / side
     return _ink((_enlarged(part, scale) - EDGE) * STEEPNESS * max(scale, 1) + 0.5)
 
@@ -49,10 +54,9 @@ def outline(digit: NDArray[np.uint8], size: float) -> Ink:
 def redrawn(digit: NDArray[np.uint8], size: float, width: float) -> Ink:
     """The digit's strokes drawn anew with a pen ``width`` pixels wide.
 
-    The longer side of what is drawn measures ``size`` pixels, but for the ends of the strokes.
+    The longer side of what is drawn measures ``size`` pixels. Raises as `outline` does.
     """
-    large = _enlarged(digit.astype(np.float32), FINE)
-    thin = skeletonize(large > 100)
+    thin = skeletonize(_enlarged(digit / np.float32(digit.max()), FINE) > EDGE)
     if not thin.any():
         return outline(digit, size)
     part, side = _cut(thin, thin, outside=int(np.ceil(width / size * FINE * len(digit))) + FINE)

@@ -7,8 +7,8 @@ from pipeline.audits.inputs.as_sent.sheet import Ink, dark, light, outline, pain
 
 
 def either(ink: Ink, rng: np.random.Generator) -> bytes:
-    """Dark ink on white or, as often, white on black."""
-    return png(painted(ink, 255, 0) if rng.random() < 0.5 else painted(ink, dark(rng)))
+    """Dark ink on white or, as often, bright on black."""
+    return png(painted(ink, rng.uniform(190, 255), 0) if rng.random() < 0.5 else painted(ink, dark(rng)))
 
 
 @kind("cut to the ink, as large as MNIST", "a square of 27, 28 or 29 pixels that the ink fills", 27, 28, 29)
