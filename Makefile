@@ -1,17 +1,18 @@
 # One vocabulary: setup run test serve audit ui bench lint. `make help` lists it.
 
 PYTHON ?= python3.11
-DATA ?= mnist-sample
 VENV := .venv
 STAMP := $(VENV)/.installed
+# A clone that only serves needs the Bento's own packages alone: neither torch, MLflow nor DVC.
+SERVING_VENV := $(if $(wildcard $(STAMP)),$(VENV),.venv-serve)
 INSTALL := python -m pip install -qq --no-deps --require-hashes
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve audit faults ui bench fast accuracy fidelity memory soak overload vulnerabilities lint \
-    hooks refill lock clean
+.PHONY: help setup run test test-fast serve audit faults ui bench fast seeds fidelity memory soak overload vulnerabilities lint \
+    hooks refill release lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +38,15 @@ test: $(STAMP) ## pass all tests
 test-fast: $(STAMP) ## pass the tests that take seconds
 	python -m pytest -m "not slow"
 
-serve: $(STAMP) ## serve the packaged champion on HOST:PORT, 127.0.0.1:3000 unless told otherwise
-	@python -m pipeline.serve
+serve: $(SERVING_VENV)/.installed ## serve the champion of DATA, mnist (default) or another, on HOST:PORT, 127.0.0.1:3000
+	@$(SERVING_VENV)/bin/python -m pipeline.serve $(DATA)
+
+.venv-serve/.installed: requirements-serve.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Making the service's environment in .venv-serve, once: 80 packages, less than a minute."
+	@$(PYTHON) -m venv --clear .venv-serve
+	@.venv-serve/bin/$(INSTALL) -r requirements-serve.lock
+	@touch $@
 
 audit: $(STAMP) ## hold the service at URL to its gates, over HTTP; without URL, the packaged champion
 	@python -m pipeline.audit_service $(URL)
@@ -47,6 +55,8 @@ faults: $(STAMP) ## plant faults in the ConvNet, its training and its data, and 
 	@python -m pipeline.audits.faults
 
 ui: $(STAMP) ## open MLflow's UI on 127.0.0.1:5000
+	@[ -e mlflow.db ] || [ -n "$$MLFLOW_TRACKING_URI" ] || \
+	    echo "MLflow knows of no run yet: make refill tells it of the released champion, make run makes runs."
 	@echo "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)"
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --host 127.0.0.1 --port 5000
 
@@ -56,8 +66,9 @@ bench: $(STAMP) ## measure speeds, as ratios against references in the same run 
 fast: $(STAMP) ## train the small ConvNet to 99 % in seconds
 	@python -m benchmarks.fast
 
-accuracy: $(STAMP) ## train MLP and ConvNet with three seeds on full MNIST and report the mean test accuracy
-	@python -m benchmarks.accuracy
+seeds: DATA = mnist
+seeds: $(STAMP) ## train the ConvNet with five seeds, two of them in float32 too, each through the whole audit (full MNIST)
+	@python -m benchmarks.seeds $(DATA)
 
 fidelity: $(STAMP) ## ask the packaged champion about all test images over HTTP (needs DATA=mnist to have run)
 	@python -m benchmarks.fidelity
@@ -88,8 +99,11 @@ hooks: ## let git call `make lint` before each commit
 refill: $(STAMP) ## fill a lost MLflow store again from the pipeline's outputs
 	@python -m pipeline.tracking.refill
 
+release: $(STAMP) ## put the last run's champion into release/, which git keeps, in the place of its source's before it
+	@python -m pipeline.release
+
 lock: $(STAMP) ## pin every dependency anew
 	@python lock.py
 
 clean: ## remove the environment and all that runs made, MLflow's store included; DVC's cache stays
-	git clean -fdXq -e '!/.dvc/cache' -e '!/.dvc/config.local'
+	git clean -ffdXq -e '!/.dvc/cache' -e '!/.dvc/config.local'

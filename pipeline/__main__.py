@@ -21,6 +21,7 @@ from rich.table import Table
 from pipeline import params
 from pipeline.data.sources import SOURCES
 from pipeline.paths import EVALUATIONS, VERDICTS
+from pipeline.serve import SOURCE as SERVED
 
 PARAMS = Path("params.yaml")
 PROMOTION = Path("reports/promotion.json")
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unchanged:
         console.print("Nothing has changed since the last run.")
     console.print(results(read(PROMOTION)))
-    console.print(next_steps(changed()), highlight=False)
+    console.print(next_steps(source, changed()), highlight=False)
 
 
 def with_source(text: str, source: str) -> str:
@@ -84,17 +85,21 @@ def changed() -> list[str]:
     return [line[3:] for line in status.splitlines()]
 
 
-def next_steps(files: list[str]) -> str:
+def next_steps(source: str, files: list[str]) -> str:
     """What to type now, and how to undo what the run changed under version control."""
+    serve = "make serve" if source == SERVED else f"make serve DATA={source}"
     text = (
-        "Next: [bold]make serve[/] to draw digits and call the API, [bold]make ui[/] to compare the runs in MLflow, "
+        f"Next: [bold]{serve}[/] to draw digits and call the API, [bold]make ui[/] to compare the runs in MLflow, "
         "[bold]dvc plots show[/] and [bold]dvc dag[/] to see the pipeline."
     )
+    if source != SERVED:
+        text += f" [bold]make serve[/] alone serves the champion of {SERVED} as before."
     if files:
         text += (
             f"\n\nThis run differs from the committed one; git sees changes in {', '.join(files)}. Keep them with "
-            "[bold]git commit[/], or go back with [bold]git restore params.yaml dvc.lock reports[/]: the next run of "
-            "the committed source takes its outputs from DVC's cache, or makes them again."
+            "[bold]git commit[/], or go back with [bold]git restore params.yaml dvc.lock reports[/] and "
+            "[bold]dvc pull dist models/best[/]: the next run of the committed source takes its outputs from DVC's "
+            "cache, or makes them again."
         )
     return text
 

@@ -2,9 +2,10 @@
 
     python -m pipeline.audit_service [http://127.0.0.1:3000]
 
-Without a URL the packaged champion is served and asked. INKWELL_API_KEY is sent where it is set. What HTTP does not
-tell, as the novelty of a picture, is not measurable; attacks need the network's gradients, and so the very model that
-is served among models/candidates/. A sample refuses only for what its 95 % interval excludes.
+Without a URL the champion of params.yaml's source, packaged here or released, is served and asked. INKWELL_API_KEY is
+sent where it is set. What HTTP does not tell, as the novelty of a picture, is not measurable; attacks need the
+network's gradients, and so the very model that is served among models/candidates/. A sample refuses only for what its
+95 % interval excludes.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("url", nargs="?", help="of a running service; without it the packaged champion is served")
+    parser.add_argument("url", nargs="?", help="of a running service; without it the champion is served")
     url = parser.parse_args(argv).url
     console = Console()
     try:
@@ -75,10 +76,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 @contextlib.contextmanager
 def at(url: str | None) -> Iterator[httpx.Client]:
-    """A client for the service at ``url``, or for the packaged champion, served as long as the context lasts."""
+    """A client for the service at ``url``, or for the champion, served as long as the context lasts."""
     key = os.environ.get("INKWELL_API_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    serving = contextlib.nullcontext(url.rstrip("/")) if url else serve.running(serve.BENTO)
+    serving = contextlib.nullcontext(url.rstrip("/")) if url else serve.running(serve.find(params.load("data.source")))
     with serving as base, httpx.Client(base_url=base, headers=headers, timeout=30) as client:
         yield client
 
@@ -95,16 +96,24 @@ def model_of(client: httpx.Client) -> dict[str, Any]:
 
 
 def audit(client: httpx.Client, console: Console) -> tuple[Results, judge.Judged]:
-    """Ask the service about a sample of every kind of picture, and judge its answers."""
-    model = model_of(client)
-    network, learnt = model["name"], model["source"]
-    source, seed, bootstrap, default, own = params.load(
-        "data.source", "audit.seed", "audit.bootstrap", "gates.default", f"gates.{network}"
-    )
+    """Ask the service about a sample of every kind of picture of the source that it learnt from; judge its answers."""
+    source, learnt = params.load("data.source"), model_of(client)["source"]
     if source != learnt:
         raise ServiceError(
             f"params.yaml is about {source}, but {client.base_url} learnt from {learnt}: `make run DATA={learnt}` first"
         )
+    if not paths.SAMPLES.exists():
+        raise ServiceError(f"the test images of {source} are not here: `dvc repro preprocess` makes them")
+    return ask(client, console)
+
+
+def ask(client: httpx.Client, console: Console) -> tuple[Results, judge.Judged]:
+    """Ask about a sample of params.yaml's source, whatever the service learnt from, and judge its answers."""
+    model = model_of(client)
+    network = model["name"]
+    source, seed, bootstrap, default, own = params.load(
+        "data.source", "audit.seed", "audit.bootstrap", "gates.default", f"gates.{network}"
+    )
     samples = pd.read_parquet(paths.SAMPLES)
     asker = OverHttp(client)
     test = sampled(asker, samples, seed)

@@ -4,6 +4,10 @@ from pathlib import Path
 
 PROCESSED = Path("data/processed")
 SAMPLES = PROCESSED / "samples.parquet"
+DRAWN = Path("data/drawn/train")
+"""Pictures that were drawn to be added to the training images."""
+SHEETS = Path("data/drawn/sheets")
+"""Digits of training and validation, drawn on paper as they would be sent."""
 
 TRAINED = Path("models/trained")
 """A folder per network: weights, curve, and the record of its training."""

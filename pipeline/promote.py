@@ -2,9 +2,9 @@
 
     python -m pipeline.promote
 
-The candidate is the most accurate network on validation among those that passed their gates. The champion of the last
-run, which stands in models/best/, gives way unless the candidate is worse by the paired test. Where no network may be
-served the stage fails.
+The candidate is the most accurate network on validation among those that passed their gates. The champion before it of
+the same data source, which stands in models/best/ since the last run or else is the released one, gives way unless the
+candidate is worse by the paired test. Where no network may be served the stage fails.
 """
 
 import json
@@ -20,7 +20,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import params
+from pipeline import params, release
 from pipeline.audits.statistics import Comparison, mcnemar
 from pipeline.data.files import recover, replacing
 from pipeline.paths import AUDIT, BEST, CANDIDATES, VALIDATION, VERDICTS
@@ -141,6 +141,7 @@ def main() -> None:
         raise ValueError(
             f"{CANDIDATES}/ holds networks trained on {', '.join(strange)}, not {source}: run `dvc repro` first"
         )
+    release.bring(source)
     decision = decide(candidates, read_champion(), rule.alpha, rule.max_net_errors)
 
     for one in candidates:
@@ -190,7 +191,7 @@ def read_candidate(network: str) -> Model:
 
 
 def read_champion() -> Model | None:
-    """Read the champion of the last run, if there is one."""
+    """Read the champion that stands in models/best/, if there is one."""
     return read_model(BEST, BEST / "val.parquet", [], []) if BEST.exists() else None
 
 

@@ -1,11 +1,15 @@
-"""Serve the packaged Bento, dist/bento and nothing else, on 127.0.0.1:3000.
+"""Serve the champion of a source of data, mnist unless another is named, on 127.0.0.1:3000.
 
-python -m pipeline.serve
-HOST=0.0.0.0 PORT=8080 python -m pipeline.serve
+    python -m pipeline.serve
+    HOST=0.0.0.0 PORT=8080 python -m pipeline.serve mnist-sample
+
+That is the Bento in dist/, if the last run was on that source, else the one that was released with the repository.
+Nothing is imported here but what the Bento brings, which is all that .venv-serve has.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -18,16 +22,55 @@ from pathlib import Path
 
 import httpx
 
+from pipeline import release
+from pipeline.data.errors import DataError
 from serving.web.keys import Keys, KeysError
 
 BENTO = Path("dist/bento")
 STATE = Path(".bentoml")  # BentoML's own state stays inside the project
+SOURCE = "mnist"
+"""Whose champion is served unless another is asked for."""
 START_S = 60.0
 STOP_S = 15.0
 
 
 class ServeError(Exception):
     """The Bento cannot be served."""
+
+
+def find(source: str) -> Path:
+    """The Bento of a source's champion: the one that was packaged here, else the one that was released.
+
+    Raises ServeError where there is neither, or the released one is damaged.
+    """
+    if learnt_from(BENTO) == source:
+        return BENTO
+    champions = release.champions()
+    if source in champions:
+        return released(champions[source])
+    others = {*champions, learnt_from(BENTO)} - {None}
+    instead = f"There are those of {', '.join(sorted(map(str, others)))}. " if others else ""
+    raise ServeError(
+        f"there is no champion of {source}, neither in {BENTO} nor in {release.FOLDER}/. {instead}"
+        f"`make run DATA={source}` makes it"
+    )
+
+
+def learnt_from(bento: Path) -> str | None:
+    """The source of the data that a Bento's model learnt from; None where there is no Bento, or it does not say."""
+    card = bento / "src/card.json"
+    return json.loads(card.read_text()).get("params", {}).get("data.source") if card.is_file() else None
+
+
+def released(champion: release.Champion) -> Path:
+    """The Bento of a released champion, taken out of release/ once. Raises ServeError where it is damaged there."""
+    folder = STATE / "released" / champion.dist.removesuffix(".dir")
+    try:
+        if not folder.is_dir():
+            release.take_out(champion.dist, folder)
+    except DataError as error:
+        raise ServeError(str(error)) from error
+    return folder / BENTO.name
 
 
 def command(bento: Path, host: str, port: int) -> list[str]:
@@ -103,10 +146,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def check(bento: Path, host: str, port: int) -> str:
-    """The IP address to listen on. Raises ServeError if there is no Bento, or nobody can or should listen there."""
-    if not (bento / "bento.yaml").is_file():
-        raise ServeError(f"there is no Bento in {bento}: make it with `make run` first")
+def check(host: str, port: int) -> str:
+    """The IP address to listen on. Raises ServeError if nobody can or should listen there."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.create_server((host, port), family=family):
@@ -128,19 +169,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.serve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.parse_args(argv)
+    parser.add_argument("source", nargs="?", default=SOURCE, help="that the champion learnt from")
+    source = parser.parse_args(argv).source
     host = os.environ.get("HOST") or "127.0.0.1"
     port = os.environ.get("PORT") or "3000"
     if not port.isdecimal() or not 0 < int(port) < 65536:
         sys.exit(f"serve: PORT is {port!r}; expected a number in 1..65535")
     try:
-        address = check(BENTO, host, int(port))
+        bento = find(source)
+        address = check(host, int(port))
     except ServeError as error:
         sys.exit(f"serve: {error}.")
     home = STATE / f"serve-{port}"  # two servers that share one would overwrite each other's metrics
     home.mkdir(parents=True, exist_ok=True)
-    print(f"Serving {BENTO} on http://{host}:{port} (Ctrl-C stops it)", flush=True)
-    os.execve(sys.executable, command(BENTO, address, int(port)), environment(home))
+    print(f"Serving {described(source, bento)} on http://{host}:{port} (Ctrl-C stops it)", flush=True)
+    if (here := learnt_from(BENTO)) not in (source, None):
+        print(f"The last run was on {here}: `make serve DATA={here}` serves its champion", flush=True)
+    os.execve(sys.executable, command(bento, address, int(port)), environment(home))
+
+
+def described(source: str, bento: Path) -> str:
+    """Whose champion is served."""
+    if bento == BENTO:
+        return f"the champion of {source} that the last run packaged"
+    return f"the released champion of {source}, {release.champions()[source].network},"
 
 
 if __name__ == "__main__":

@@ -115,18 +115,25 @@ class OverHttp:
 def predictions(answers: list[dict[str, Any]]) -> Predictions:
     """The service's answers, as the recogniser would have given them."""
     probabilities = np.array([one["probabilities"] for one in answers], np.float32).reshape(-1, CLASSES)
-    prediction_set = np.zeros(probabilities.shape, bool)
-    for row, one in enumerate(answers):
-        prediction_set[row, one["prediction_set"]] = True
     return Predictions(
         digit=probabilities.argmax(1),
         confidence=probabilities.max(1),
         probabilities=probabilities,
         novelty=np.full(len(answers), np.nan, np.float32),
-        prediction_set=prediction_set,
+        prediction_set=prediction_sets(answers),
         abstained=np.array([one["abstained"] for one in answers], bool),
         reason=np.array([one["reason"] for one in answers], object),
     )
+
+
+def prediction_sets(answers: list[dict[str, Any]]) -> np.ndarray | None:
+    """The sets that the service's answers name, bool [N, 10]; None where it promises none."""
+    sets = np.zeros((len(answers), CLASSES), bool)
+    for row, one in enumerate(answers):
+        if one["prediction_set"] is None:
+            return None
+        sets[row, one["prediction_set"]] = True
+    return sets
 
 
 def encoded(pictures: np.ndarray, one: PictureSet) -> Iterable[bytes]:

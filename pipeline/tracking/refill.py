@@ -3,8 +3,8 @@
     python -m pipeline.tracking.refill
 
 A clone that pulled outputs from a DVC cache, and so never trained, gets its runs and its registry by the same command:
-all that those outputs tell of, be it the champion alone. What the store has already is left as it is, so that the
-command may run as often as one likes.
+all that those outputs tell of, be it the champion alone, which is taken out of release/ where none is here. What
+the store has already is left as it is, so that the command may run as often as one likes.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from pipeline import params
+from pipeline import params, release
 from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
 from pipeline.tracking import registry, runs, store
 
@@ -24,8 +24,10 @@ from pipeline.tracking import registry, runs, store
 def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
     console = Console()
+    source, candidates = params.load("data.source", "candidates")
+    release.bring(source)
     filled = {}
-    for network in track(params.load("candidates"), "Filling MLflow", console=console, transient=True):
+    for network in track(candidates, "Filling MLflow", console=console, transient=True):
         trained, exported = TRAINED / network / "run.json", CANDIDATES / network / "model.onnx"
         filled[network] = [
             item
@@ -41,6 +43,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     filled["registry"] = registry.publish_promotion(committed(registry.REPORT)) if registry.REPORT.exists() else []
     for name, items in filled.items():
         console.print(f"{name}: {', '.join(items) or 'nothing was missing'}")
+    places = [folder / name for folder in (TRAINED, CANDIDATES) for name in candidates]
+    if lacking := [str(place) for place in places if not place.exists()]:
+        console.print(
+            f"Not here, and so not filled in: {', '.join(lacking)}. `make run DATA={source}` makes them.",
+            soft_wrap=True,
+        )
     console.print(f"MLflow's store: {store.tracking_uri()}", soft_wrap=True)
 
 

@@ -1,15 +1,14 @@
-"""A browser before the page: the system's Chromium or Playwright's, and the champion of the last run, by this code."""
+"""A browser before the page: the system's Chromium or Playwright's, and the champion, served by this code."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from pipeline import package, serve
-from serving.model.recogniser import Recogniser
+from pipeline import package, params, serve
 from tests.browser.visitor import SIZES, Visitor
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -17,11 +16,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not (package.MODEL.exists() and package.LABELS.exists()):
-        pytest.skip(f"there is no champion in {package.CHAMPION}: `make run` makes one")
+    try:
+        champion = serve.find(params.load("data.source")) / "src"
+    except serve.ServeError as error:
+        pytest.skip(str(error))
+    card = json.loads((champion / "card.json").read_text())
     folder = tmp_path_factory.mktemp("champion")
-    card = package.card_of(Recogniser(package.MODEL), np.load(package.IMAGES), np.load(package.LABELS))
-    built = package.build(package.MODEL, package.SERVING, folder, card)
+    built = package.build(champion / "model.onnx", package.SERVING, folder, card)
     with serve.running(Path(shutil.copytree(built, folder / "served"))) as url:
         yield url
 

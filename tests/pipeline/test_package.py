@@ -3,6 +3,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -80,6 +81,16 @@ def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
     assert contents(serve.BENTO) == kept, "serving changed the Bento's files"
 
 
+def test_a_bento_that_promises_no_prediction_sets_names_none(project):
+    toy_model.write(package.MODEL, toy_model.NO_SETS)
+    package.main([])
+    with serve.running(serve.BENTO) as url, httpx.Client(base_url=url) as client:
+        assert client.get("/model").json()["conformal_threshold"] is None
+        pixels = np.load(package.IMAGES)[:3].tolist()
+        answers = client.post("/predict_pixels", json={"batch": pixels}).json()["predictions"]
+        assert [one["prediction_set"] for one in answers] == [None] * 3
+
+
 def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project):
     quick = Path("serving/schema.py")
     right = "        predictions.digit,"
@@ -112,29 +123,27 @@ def test_a_missing_input_is_named(project, path):
         package.main([])
 
 
-def test_serving_without_a_bento_says_what_to_do(tmp_path, monkeypatch):
+def test_serving_without_a_champion_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="make run"):
+    with pytest.raises(SystemExit, match="make run DATA=mnist"):
         serve.main([])
 
 
-def test_serving_says_where_it_cannot_listen(tmp_path):
-    (tmp_path / "bento.yaml").touch()
+def test_serving_says_where_it_cannot_listen():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(serve.ServeError, match=rf"127\.0\.0\.1:{port}.*PORT"):
-            serve.check(tmp_path, "127.0.0.1", port)
-    assert serve.check(tmp_path, "localhost", port) in ("127.0.0.1", "::1")
+            serve.check("127.0.0.1", port)
+    assert serve.check("localhost", port) in ("127.0.0.1", "::1")
 
 
-def test_listening_for_other_machines_needs_keys(tmp_path, monkeypatch):
-    (tmp_path / "bento.yaml").touch()
+def test_listening_for_other_machines_needs_keys(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(serve.ServeError, match="INKWELL_API_KEYS"):
-        serve.check(tmp_path, "0.0.0.0", port)
+        serve.check("0.0.0.0", port)
     monkeypatch.setenv("INKWELL_API_KEYS", "correct-horse-battery")
-    assert serve.check(tmp_path, "0.0.0.0", port) == "0.0.0.0"
+    assert serve.check("0.0.0.0", port) == "0.0.0.0"
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "http", "-1"])

@@ -10,6 +10,7 @@ from PIL import Image
 from pipeline.audits.ask import InProcess, OverHttp, answered, png, shown
 from pipeline.audits.inputs.lossless import saved, turned
 from pipeline.audits.inputs.picture_set import PictureSet
+from serving import schema
 from serving.images import decode
 from serving.model.recogniser import Recogniser
 from tests import toy_model
@@ -17,11 +18,9 @@ from tests import toy_model
 DIGITS = np.array([3, 7, 1, 8])
 
 
-@pytest.fixture(scope="module")
-def recogniser(tmp_path_factory) -> Recogniser:
-    path = tmp_path_factory.mktemp("toy") / "model.onnx"
-    toy_model.write(path)
-    return Recogniser(path)
+@pytest.fixture(scope="module", params=[toy_model.METADATA, toy_model.NO_SETS], ids=["sets", "no sets"])
+def recogniser(request, tmp_path_factory) -> Recogniser:
+    return Recogniser(toy_model.write(tmp_path_factory.mktemp("toy") / "model.onnx", request.param))
 
 
 @pytest.fixture
@@ -37,15 +36,7 @@ def service(recogniser) -> httpx.Client:
         else:
             pixels = np.array(json.loads(request.content)["pixels"], np.float32)
         told = recogniser.predict(pixels[None])
-        return httpx.Response(
-            200,
-            json={
-                "probabilities": told.probabilities[0].tolist(),
-                "prediction_set": np.flatnonzero(told.prediction_set[0]).tolist(),
-                "abstained": bool(told.abstained[0]),
-                "reason": told.reason[0],
-            },
-        )
+        return httpx.Response(200, json=schema.answers(told, recogniser)[0])
 
     return httpx.Client(transport=httpx.MockTransport(handle), base_url="http://service")
 
