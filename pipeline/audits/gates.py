@@ -185,7 +185,7 @@ GATES: dict[str, Gate] = {
             "As people send them",
             "right, mean over kinds and strengths",
             "at least",
-            anchor="The service as it was before it was made to read them, measured for this project: 62 %.",
+            anchor="The service as it was before it was made to read them, measured for this project: about 60 %.",
         ),
         Gate("as_sent_worst", "as_sent", "The worst kind of those", "right, over its strengths", "at least"),
         Gate("as_sent_wrong", "as_sent", "Wrong answers to them", "answered with a wrong digit", "at most"),

@@ -40,10 +40,10 @@ PENS = {
     "soft brush": Pen((0.1, 0.16), blur=0.18, ink=20),
     "pencil": Pen((0.035, 0.06), grain=0.15, ink=110),
     "crayon": Pen((0.1, 0.14), grain=0.25, ink=70),
-    "chalk, as a negative": Pen((0.08, 0.12), grain=0.4),
+    "charcoal": Pen((0.08, 0.12), grain=0.4),
     "square nib": Pen((0.07, 0.12), nib="square"),
     "broad nib": Pen((0.12, 0.17), nib="broad"),
-    "hard-edged brush": Pen((0.05, 0.12), fineness=1),
+    "hard brush": Pen((0.05, 0.12), fineness=1),
     "large pixels": Pen((0.06, 0.13), nib="square", fineness=0.2),
 }
 """By name."""

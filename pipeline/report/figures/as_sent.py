@@ -1,5 +1,6 @@
 """Figures of the section "as sent"."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,12 @@ def failed(results: Results, measures: Mapping[str, Any], *_: Any) -> Figure:
         missed = [(one, place) for one in sets for place in one.kept if failure(results, one, place, name)]
         missed.sort(key=lambda pair: (pair[0].predictions.abstained[pair[1]], -pair[0].predictions.confidence[pair[1]]))
         rows.append(examples + [tile(results, *pair) for pair in missed[: COLUMNS - STRENGTHS]])
-    return sheet(rows, names=list(measures["kinds"]["kind"]))
+    return sheet(rows, names=[folded(name) for name in measures["kinds"]["kind"]])
+
+
+def folded(name: str) -> str:
+    """A name in lines that fit beside a row of pictures."""
+    return textwrap.fill(name, 20)
 
 
 def failure(results: Results, one: Answered, place: int, name: str) -> bool:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from pipeline.audits.inputs.pen import PENS
 from pipeline.audits.inputs.strokes import STYLES
 from pipeline.audits.results import Answered, Results
-from pipeline.report.figures.as_sent import in_colour
+from pipeline.report.figures.as_sent import folded, in_colour
 from pipeline.report.figures.plots import COLUMNS, GREY, RED, Tile, sheet
 
 
@@ -17,7 +17,7 @@ def drawings(results: Results, *_: Any) -> Figure:
         [tile(name, one, place) for place in range(0, len(one.rows), each(one)) if place in one.kept]
         for name, one in results.of("forms").items()
     ]
-    return sheet(rows, names=list(results.of("forms")))
+    return sheet(rows, names=[folded(name) for name in results.of("forms")])
 
 
 def failed(results: Results, *_: Any) -> Figure | None:
@@ -27,7 +27,7 @@ def failed(results: Results, *_: Any) -> Figure | None:
         others = [place for place in one.kept if place % each(one) and failure(name, one, place)]
         rows[name] = [tile(name, one, place, list(PENS)[place // each(one)]) for place in others[:COLUMNS]]
     shown = {name: tiles for name, tiles in rows.items() if tiles}
-    return sheet(list(shown.values()), names=list(shown)) if shown else None
+    return sheet(list(shown.values()), names=[folded(name) for name in shown]) if shown else None
 
 
 def each(one: Answered) -> int:

@@ -45,7 +45,7 @@ def test_edges_are_smooth_hard_soft_or_of_blocks():
     def levels(name: str) -> np.ndarray:
         return line(PENS[name], 16, 0.5)
 
-    hard = levels("hard-edged brush")
+    hard = levels("hard brush")
     assert set(np.unique(hard)) == {0, 255}
     between = [((levels(name) > 40) & (levels(name) < 220)).mean() for name in ("felt tip", "soft brush")]
     assert 0 < between[0] < between[1] / 3
