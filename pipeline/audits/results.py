@@ -61,7 +61,7 @@ class Answered:
     """The answers to one set of M pictures, and those of its pictures that were kept.
 
     rows: int [M], of the test images that the pictures were made from, or counted from 0 where they show none.
-    kept: pictures, [H, W] in 0..255, by their place in the set.
+    kept: pictures, [H, W] in 0..255 or in colour, [H, W, 3], by their place in the set.
     """
 
     rows: np.ndarray
@@ -99,7 +99,7 @@ def to_tables(sets: Mapping[str, Answered]) -> tuple[pd.DataFrame, pd.DataFrame]
     answers["set"] = pd.Categorical(answers["set"], categories=list(sets))
     pictures = pd.DataFrame(
         [
-            (name, place, *picture.shape, np.rint(picture).astype(np.uint8).tobytes())
+            (name, place, *picture.shape[:2], np.rint(picture).astype(np.uint8).tobytes())
             for name, one in sets.items()
             for place, picture in one.kept.items()
         ],
@@ -129,7 +129,8 @@ def from_tables(answers: pd.DataFrame, pictures: pd.DataFrame) -> dict[str, Answ
     """The inverse of `to_tables`."""
     kept: dict[str, dict[int, np.ndarray]] = {}
     for name, place, height, width, pixels in pictures.itertuples(index=False):
-        kept.setdefault(name, {})[place] = np.frombuffer(pixels, np.uint8).reshape(height, width)
+        colours = () if len(pixels) == height * width else (3,)
+        kept.setdefault(name, {})[place] = np.frombuffer(pixels, np.uint8).reshape(height, width, *colours)
     return {
         str(name): Answered(part["row"].to_numpy(np.int64), _predictions(part), kept.get(str(name), {}))
         for name, part in answers.groupby("set", observed=True, sort=False)

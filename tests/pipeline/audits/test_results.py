@@ -32,6 +32,9 @@ def sets(request):
             np.arange(50)[::-1], predictions(rng, 50, request.param), {3: picture, 0: picture.T}
         ),
         "canvas/64": Answered(np.arange(7), predictions(rng, 7, request.param)),
+        "as_sent/specks/1": Answered(
+            np.arange(7), predictions(rng, 7, request.param), {2: picture, 1: rng.integers(0, 256, (9, 5, 3), np.uint8)}
+        ),
     }
 
 
