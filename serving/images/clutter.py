@@ -10,7 +10,8 @@ Mask = NDArray[np.bool_]
 
 EIGHT = np.ones((3, 3), np.bool_)  # pixels touch over edges and corners
 WHOLE = (slice(None), slice(None))
-UNLIKE = 12.0  # grey levels by which a frame differs from the paper within
+STEADY = 4.0  # grey levels by which the rows of a bar differ
+UNLIKE = 12.0  # grey levels by which the paper within differs from it, at most two rows farther
 ALIKE = 40.0  # grey levels within which nearly all pixels of a frame's row lie
 DEEPEST = 0.4  # of a side is what a frame or a bar takes of it at most
 CROSSED = 0.85  # share of the columns that a line from edge to edge has ink in
@@ -44,12 +45,11 @@ def _depth(grey: NDArray[np.float32]) -> int:
         return 0
     rows = grey[: int(DEEPEST * len(grey)) + 2]
     middle = np.partition(rows, rows.shape[1] // 2, axis=1)[:, rows.shape[1] // 2]
-    other = np.abs(middle - level) > UNLIKE
+    other = np.abs(middle - level) > STEADY
     first = int(other.argmax())
-    if not other[first:].all() or first == 0:
-        return 0
-    soft = int(first + 1 < len(middle) and abs(middle[first + 1] - middle[first]) > UNLIKE)
-    return first + soft
+    after = first + 1 if first + 1 < len(middle) and abs(middle[first + 1] - middle[first]) > STEADY else first
+    sharp = first > 0 and abs(middle[after] - level) > UNLIKE
+    return after if sharp and other[first:].all() else 0
 
 
 def of_the_digit(strokes: Mask) -> Mask:

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 EVEN = 8.0  # grey levels by which even paper may differ along the border
 GRID = 128  # uneven ground is estimated on a picture of at most this many pixels a side
+WIDEST = 4  # times a stroke's width goes into the side of a picture that it fills, at least
 DIM = 16.0  # light below this is not made up for
 
 
@@ -38,7 +39,7 @@ def separated(grey: NDArray[np.float32]) -> Layer:
     lies a slowly varying ground, which is taken away with the noise that remains at the border.
     """
     darker, paper, lighter = levels(border(grey), 0.2, 0.5, 0.8)
-    if lighter - darker <= EVEN:
+    if lighter - darker <= EVEN or _strokes_alone(np.abs(grey - np.float32(paper)) > EVEN):
         ground = np.full((1, 1), paper, np.float32)
         above = grey - ground
         dark, bright = np.clip(-above, 0, None), np.clip(above, 0, None)
@@ -48,6 +49,14 @@ def separated(grey: NDArray[np.float32]) -> Layer:
     bright, dark = _above_ground(grey, dark=False), _above_ground(grey, dark=True)
     darkness = dark.contrast / max(bright.contrast, 1.0)
     return (dark if darkness > 1 else bright)._replace(darkness=darkness)
+
+
+def _strokes_alone(other: NDArray[np.bool_]) -> bool:
+    """Whether what is not like the paper, bool [height, width], is as little and as narrow as strokes are."""
+    if 2 * other.sum() > other.size:
+        return False
+    widest = max(other.shape) // WIDEST
+    return not ndimage.minimum_filter(other, widest, mode="constant", cval=True).any()
 
 
 def standing_out(grey: NDArray[np.float32], ground: NDArray[np.float32], dark: bool) -> NDArray[np.float32]:
