@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from serving.images.ground import levels
+from serving.images.ground import border, levels
 
 Mask = NDArray[np.bool_]
 
@@ -13,9 +13,10 @@ WHOLE = (slice(None), slice(None))
 STEADY = 4.0  # grey levels by which the rows of a bar differ
 UNLIKE = 12.0  # grey levels by which the paper within differs from it, at most two rows farther
 ALIKE = 40.0  # grey levels within which nearly all pixels of a frame's row lie
-DEEPEST = 0.4  # of a side is what a frame or a bar takes of it at most
+DEEPEST = 0.3  # of a side is what a frame or a bar takes of it at most
 CROSSED = 0.85  # share of the columns that a line from edge to edge has ink in
 SLOPES = np.linspace(-0.08, 0.08, 33)  # of ruled lines
+LEAST = 0.1  # of the picture's side is what a digit measures at least beside its lines
 THIN = 0.04  # of the picture's side is what a ruled line's width is at most
 SPECK = 0.02  # of the largest part's area: what is smaller is no ink
 DOT = 0.1  # the same for what lies apart from the rest
@@ -27,7 +28,10 @@ def within_frame(grey: NDArray[np.float32]) -> tuple[slice, slice]:
     """The rows and the columns of brightness, float32 [height, width], within a frame or between two bars."""
     rows, columns = _between_bars(grey), _between_bars(grey.T)
     inner = grey[rows, columns]
-    if inner.size == grey.size or np.ptp(inner) < ALIKE:
+    if inner.size == grey.size:
+        return WHOLE
+    darker, lighter = levels(border(inner), 0.1, 0.9)
+    if lighter - darker > ALIKE or np.ptp(inner) < ALIKE:  # a stem between two margins
         return WHOLE
     return rows, columns
 
@@ -68,9 +72,11 @@ def without_rules(strokes: Mask) -> Mask:
         return strokes
     left = strokes & ~rules
     rows, columns = np.flatnonzero(left.any(axis=1)), np.flatnonzero(left.any(axis=0))
-    if not len(rows) or (rows[0] == 0 and rows[-1] == len(strokes) - 1) or np.ptp(rows) + np.ptp(columns) < 8:
-        return strokes  # a digit that fills its picture
-    return left
+    if not len(rows) or max(np.ptp(rows), np.ptp(columns)) < LEAST * max(strokes.shape):
+        return strokes  # the line is the digit
+    height, width = strokes.shape
+    fills = (rows[0] == 0 and rows[-1] == height - 1) or (columns[0] == 0 and columns[-1] == width - 1)
+    return strokes if fills else left
 
 
 def _rules(strokes: Mask) -> Mask:
@@ -89,10 +95,12 @@ def _rules(strokes: Mask) -> Mask:
     if not len(filled):
         return np.zeros_like(strokes)
     near = filled + np.pad(filled, 1)[2:] + np.pad(filled, 1)[:-2]
-    centres = np.flatnonzero((near >= CROSSED) & (filled >= 0.3))
+    place = np.rint(np.arange(height)[:, None] - slope * (np.arange(width) - width / 2)).astype(np.int64)
+    likely = np.flatnonzero((near >= CROSSED) & (filled >= 0.3))
+    crossed = [(strokes & (np.abs(place - row) <= 1)).any(axis=0).mean() for row in likely]
+    centres = likely[np.array(crossed) >= CROSSED] if len(likely) else likely
     if not len(centres):
         return np.zeros_like(strokes)
-    place = np.rint(np.arange(height)[:, None] - slope * (np.arange(width) - width / 2)).astype(np.int64)
     on = np.isin(place, np.concatenate([centres, centres - 1, centres + 1])) & strokes
     thickness = max(1, round(float(np.median(on.sum(axis=0)[on.any(axis=0)])) / max(_groups(centres), 1)))
     if thickness > max(2, THIN * max(height, width)):

@@ -9,7 +9,9 @@ from scipy import ndimage
 
 EVEN = 8.0  # grey levels by which even paper may differ along the border
 GRID = 128  # uneven ground is estimated on a picture of at most this many pixels a side
-WIDEST = 4  # times a stroke's width goes into the side of a picture that it fills, at least
+EXACT = 2.0  # grey levels by which the paper of a drawing differs
+MOST = 0.7  # of a drawing is ink
+WIDEST = 3  # times a stroke's width goes into the side of a picture that it fills, at least
 DIM = 16.0  # light below this is not made up for
 
 
@@ -39,7 +41,11 @@ def separated(grey: NDArray[np.float32]) -> Layer:
     lies a slowly varying ground, which is taken away with the noise that remains at the border.
     """
     darker, paper, lighter = levels(border(grey), 0.2, 0.5, 0.8)
-    if lighter - darker <= EVEN or _strokes_alone(np.abs(grey - np.float32(paper)) > EVEN):
+    even = lighter - darker <= EVEN
+    if not even:
+        paper = float(np.bincount(grey.ravel().astype(np.intp)).argmax())
+        even = _strokes_alone(np.abs(grey - np.float32(paper)) > EXACT)
+    if even:
         ground = np.full((1, 1), paper, np.float32)
         above = grey - ground
         dark, bright = np.clip(-above, 0, None), np.clip(above, 0, None)
@@ -52,11 +58,14 @@ def separated(grey: NDArray[np.float32]) -> Layer:
 
 
 def _strokes_alone(other: NDArray[np.bool_]) -> bool:
-    """Whether what is not like the paper, bool [height, width], is as little and as narrow as strokes are."""
-    if 2 * other.sum() > other.size:
+    """Whether what is not exactly like the paper, bool [height, width], is as little and as narrow as strokes are.
+
+    So it is where a drawing, which has no grain, was cut out so closely that the border shows more ink than paper.
+    """
+    if other.mean() > MOST:
         return False
-    widest = max(other.shape) // WIDEST
-    return not ndimage.minimum_filter(other, widest, mode="constant", cval=True).any()
+    widest = max(other.shape) // WIDEST | 1
+    return not ndimage.minimum_filter(other, widest, mode="constant", cval=False).any()
 
 
 def standing_out(grey: NDArray[np.float32], ground: NDArray[np.float32], dark: bool) -> NDArray[np.float32]:

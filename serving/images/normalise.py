@@ -29,7 +29,7 @@ PAPER_SHARE = 0.4  # of a 28x28 picture that is spotless paper; MNIST's images h
 NOISY = 0.1  # share of the strongest ink beyond which what the paper shows makes place and size uncertain
 ROUGH = 0.2  # the same, beyond which an uneven ground cannot be taken away without harm to the ink
 DARK = 5.0  # how much more contrast dark ink must have than bright on such a ground
-SPECKS = 2  # lone bright pixels that a picture may have before they count as noise
+SPECKS = 8  # lone bright pixels that a picture may have before they count as noise
 ANALYSED = 256  # pixels a side of the picture on which ink is told from paper and from clutter
 
 
