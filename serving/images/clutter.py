@@ -159,7 +159,7 @@ def without_specks(strokes: Mask) -> Mask:
     return result
 
 
-def _hollow(labels: NDArray[np.int32], areas: NDArray[np.int64], boxes: NDArray[np.int64]) -> Mask:
+def _hollow(labels: NDArray[np.signedinteger], areas: NDArray[np.int64], boxes: NDArray[np.int64]) -> Mask:
     """Which of the parts numbered from 1 in `labels` are frames: along the edges of a large box, and nowhere else."""
     result = np.zeros(len(areas), np.bool_)
     height, width = labels.shape

@@ -58,9 +58,9 @@ def _redrawn(ink: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     else:
         depth = ndimage.distance_transform_edt(strokes)
         drawn = depth - FINE * (width - THICK) / 2
-    drawn = np.clip(drawn, 0, 1).astype(np.float32) * 255
-    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-    return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    anew: NDArray[np.float32] = np.clip(drawn, 0, 1).astype(np.float32) * 255
+    rows, columns = (np.flatnonzero(anew.any(axis=axis)) for axis in (1, 0))
+    return anew[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def centre_of_mass(pictures: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -21,6 +21,7 @@ from serving.model.recogniser import BLANK_CONTRAST
 INK_BYTES = 28  # of each pixel of a picture while its ink is told from the paper
 OFF_CENTRE = 0.52  # how far from it MNIST's 70,000 images have it at most, along either axis
 INK = 0.2  # share of the strongest ink above which a pixel counts as ink
+BOLD = 0.3  # the same in 28x28
 FAINT = 0.1  # the same where MNIST's own box is measured: its longer side is 20, with 20 exceptions down to 18
 SMALL, LARGE = 17, 22  # what the longer side of the ink's box may measure in a 28x28 picture
 FULL = 230.0  # ink at least this bright is not stretched
@@ -28,7 +29,7 @@ PEAK = 0.95  # quantile of the ink's pixels that is stretched to 255
 PAPER_SHARE = 0.4  # of a 28x28 picture that is spotless paper; MNIST's images have 0.55 or more
 NOISY = 0.1  # share of the strongest ink beyond which what the paper shows makes place and size uncertain
 ROUGH = 0.2  # the same, beyond which an uneven ground cannot be taken away without harm to the ink
-DARK = 5.0  # how much more contrast dark ink must have than bright on such a ground
+DARK = 25.0  # how much more contrast dark ink must have than bright on such a ground
 SPECKS = 8  # lone bright pixels that a picture may have before they count as noise
 ANALYSED = 256  # pixels a side of the picture on which ink is told from paper and from clutter
 
@@ -93,10 +94,10 @@ def _extent(occupied: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bring a 28x28 picture to the convention as far as its paper and its ink can be told apart."""
-    if clutter.within_frame(grey) != WHOLE:
-        return _whatever_its_size(grey)
     if _two_toned(border(grey)):
         return grey
+    if clutter.within_frame(grey) != WHOLE:
+        return _whatever_its_size(grey)
     layer = separated(grey)
     noise, peak = layer.noise, float(layer.ink.max())
     if peak < BLANK_CONTRAST:
@@ -104,7 +105,7 @@ def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     if noise > ROUGH * peak and layer.relief > 3 * noise:
         return 255 - grey if layer.darkness > DARK else grey
     ink = _stretch(layer.ink)
-    strokes = ink > INK * ink.max()
+    strokes = ink > BOLD * ink.max()
     if noise > NOISY * peak or _specks(strokes) > SPECKS:
         return ink
     kept = clutter.of_the_digit(strokes)
@@ -112,8 +113,9 @@ def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
         ink = ink * ndimage.binary_dilation(kept, clutter.EIGHT)
         strokes = kept
     (top, bottom), (left, right) = _bounds(strokes)
-    side = max(bottom - top, right - left)
-    if not SMALL <= side <= LARGE:
+    if right - left > LARGE >= bottom - top:
+        return ink
+    if not SMALL <= max(bottom - top, right - left) <= LARGE:
         return fitted(ink[top:bottom, left:right])
     down, across = (float(CENTRE - place[0]) for place in centre_of_mass(ink[None]))
     down, across = (0.0 if abs(shift) <= OFF_CENTRE else shift for shift in (down, across))
