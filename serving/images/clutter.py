@@ -15,6 +15,8 @@ UNLIKE = 12.0  # grey levels by which the paper within differs from it, at most 
 ALIKE = 40.0  # grey levels within which nearly all pixels of a frame's row lie
 DEEPEST = 0.3  # of a side is what a frame or a bar takes of it at most
 CROSSED = 0.85  # share of the columns that a line from edge to edge has ink in
+UNCROSSED = 0.4  # share of the columns where nothing crosses it
+COARSE = 64  # pixels a side up to which a digit's stroke may be as thin as a line
 SLOPES = np.linspace(-0.08, 0.08, 33)  # of ruled lines
 LEAST = 0.1  # of the picture's side is what a digit measures at least beside its lines
 THIN = 0.04  # of the picture's side is what a ruled line's width is at most
@@ -63,6 +65,8 @@ def of_the_digit(strokes: Mask) -> Mask:
 
 def without_rules(strokes: Mask) -> Mask:
     """`strokes`, bool [height, width], less thin straight lines from edge to edge; what crosses them stays."""
+    if max(strokes.shape) <= COARSE:
+        return strokes
     rules = np.zeros_like(strokes)
     if strokes.any(axis=0).mean() >= CROSSED:
         rules |= _rules(strokes)
@@ -84,7 +88,7 @@ def _rules(strokes: Mask) -> Mask:
     height, width = strokes.shape
     down, right = np.nonzero(strokes)
     best, found = 0.0, (0.0, np.zeros(0, np.int64))
-    for slope in SLOPES * (width > 64) if width > 64 else SLOPES[::16]:
+    for slope in SLOPES:
         place = np.rint(down - slope * (right - width / 2)).astype(np.int64)
         inside = (place >= 0) & (place < height)
         filled = np.bincount(place[inside], minlength=height) / width
@@ -106,8 +110,8 @@ def _rules(strokes: Mask) -> Mask:
     if thickness > max(2, THIN * max(height, width)):
         return np.zeros_like(strokes)
     tall = ndimage.binary_opening(strokes, np.ones((thickness + 2 + thickness // 2, 1), np.bool_))
-    result: Mask = on & ~tall
-    return result
+    thin: Mask = on & ~tall
+    return thin if thin.any(axis=0).mean() >= UNCROSSED else np.zeros_like(strokes)
 
 
 def _groups(places: NDArray[np.int64]) -> int:
