@@ -24,6 +24,7 @@ INK = 0.2  # share of the strongest ink above which a pixel counts as ink
 BOLD = 0.3  # the same in 28x28
 FAINT = 0.1  # the same where MNIST's own box is measured: its longer side is 20, with 20 exceptions down to 18
 SMALL, LARGE = 17, 22  # what the longer side of the ink's box may measure in a 28x28 picture
+MARGIN = 2  # pixels beside wide ink in 28x28 that a digit which fills its picture would have reached
 FULL = 230.0  # ink at least this bright is not stretched
 PEAK = 0.95  # quantile of the ink's pixels that is stretched to 255
 PAPER_SHARE = 0.4  # of a 28x28 picture that is spotless paper; MNIST's images have 0.55 or more
@@ -113,8 +114,8 @@ def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
         ink = ink * ndimage.binary_dilation(kept, clutter.EIGHT)
         strokes = kept
     (top, bottom), (left, right) = _bounds(strokes)
-    if right - left > LARGE >= bottom - top:
-        return ink
+    if right - left >= LARGE and (bottom - top <= LARGE or min(left, SIDE - right) >= MARGIN):
+        return ink  # digits are taller than wide: this is more than a digit
     if not SMALL <= max(bottom - top, right - left) <= LARGE:
         return fitted(ink[top:bottom, left:right])
     down, across = (float(CENTRE - place[0]) for place in centre_of_mass(ink[None]))
