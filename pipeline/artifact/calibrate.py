@@ -52,12 +52,12 @@ def abstention(
 ) -> tuple[float, float]:
     """Thresholds of confidence and of novelty, each float [N], that abstain on a share of the images and no more.
 
-    By novelty the share is ``config.novelty``, of digits as they are sent too, whose novelty ``of_sent``, float [M],
-    is; by confidence what is left of ``config.abstention``. The thresholds are values of images that are answered.
+    By novelty the share is ``config.novelty``, and ``config.novelty_sent`` of digits as they are sent, whose novelty is
+    ``of_sent``, float [M]; by confidence what is left of ``config.abstention``. The thresholds are values of images
+    that are answered.
     """
-    novelty_threshold = max(
-        float(np.quantile(values, 1 - config.novelty, method="higher")) for values in (novelty, of_sent)
-    )
+    shares = ((novelty, config.novelty), (of_sent, config.novelty_sent))
+    novelty_threshold = max(float(np.quantile(values, 1 - share, method="higher")) for values, share in shares)
     among = np.where(novelty > novelty_threshold, 0, confidence)
     return float(np.quantile(among, config.abstention, method="lower")), novelty_threshold
 
