@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.data import drawn
 from pipeline.data.save import COLUMNS, save
 
 WRITERS, DIGITS, VALIDATION = 60, 20, 5
@@ -27,15 +28,7 @@ def process(known: bool) -> None:
     table = pd.concat([part.assign(row=range(len(part))) for part in parts.values()])
     arrays = {name: (images[part.index], labels[part.index]) for name, part in parts.items()}
     save(Path("data/processed"), arrays, table)
-    learnt = arrays["train"]
-    write(Path("data/drawn/train"), {"images": learnt[0], "labels": learnt[1], "rows": np.arange(len(learnt[1]))})
-    write(Path("data/drawn/non_digits"), {"images": images[:50, ::-1]})
-    sheets = {f"{name}_sheets": 255 - np.pad(shown, [(0, 0), (6, 6), (6, 6)]) for name, (shown, _) in arrays.items()}
-    rows = {f"{name}_rows": np.arange(len(labels)) for name, (_, labels) in arrays.items()}
-    write(Path("data/drawn/sheets"), {**sheets, **rows})
-
-
-def write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
+    sheets = {name: 255 - np.pad(shown, [(0, 0), (6, 6), (6, 6)]) for name, (shown, _) in arrays.items()}
+    rows = {name: np.arange(len(labels), dtype=np.int32) for name, (_, labels) in arrays.items()}
+    Path("data/drawn").mkdir()
+    drawn.save(Path("data/drawn"), drawn.Drawn(*arrays["val"], images[:50, ::-1], sheets, rows))
