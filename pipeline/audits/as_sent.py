@@ -102,7 +102,7 @@ def table(pictures: pd.DataFrame, became: Outcome, by: list[str]) -> pd.DataFram
     groups = pictures.groupby(by, sort=False).indices
     names = [key if isinstance(key, tuple) else (key,) for key in groups]
     return pd.DataFrame(
-        dict(zip(by, name, strict=True)) | columns(became.of(places))
+        dict(zip(by, name, strict=True)) | columns(became.of(np.asarray(places)))
         for name, places in zip(names, groups.values(), strict=True)
     )
 

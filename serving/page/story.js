@@ -37,8 +37,8 @@ function arrives({ picture: raster, box }) {
   return {
     title: "What arrives",
     text: "Your picture, without its colours; a small drawing comes in finer strokes. "
-      + (box ? "The blue frame is drawn around the ink. What lies outside is paper, and is cut away."
-        : "Where the paper has shadows or noise they are taken away first; a picture of 28 × 28 pixels stays as it is."),
+      + (box ? "The blue frame is drawn around the ink. What lies outside is cut away, and so are shadows and noise inside."
+        : "No frame is drawn where there is no ink, nor on 28 × 28 pixels: they stay as they are if they are like MNIST's."),
     figure: canvas,
   };
 }

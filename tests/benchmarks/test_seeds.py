@@ -106,7 +106,12 @@ def test_each_seed_is_written_as_it_ends_and_one_that_fails_is_named(instead_of_
     instead_of_dvc("echo working; case $PWD in */2) exit 1;; esac")
     kept: list[str] = []
     write = seeds.write
-    monkeypatch.setattr(seeds, "write", lambda path, found: (write(path, found), kept.append(path.read_text())))
+
+    def write_and_keep(path, found):
+        write(path, found)
+        kept.append(path.read_text())
+
+    monkeypatch.setattr(seeds, "write", write_and_keep)
     assert seeds.Trials("mnist", [Job(1, FLOAT32), Job(3), Job(2), Job(1)]).run(tmp_path / "seeds.json") == [Job(2)]
     assert [len(json.loads(text)["seeds"]) for text in kept] == [1, 2, 3]
     assert [(one["seed"], one["isa"]) for one in json.loads(kept[-1])["seeds"]] == [(1, None), (3, None), (1, FLOAT32)]

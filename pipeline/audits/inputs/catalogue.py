@@ -197,7 +197,7 @@ def form_sets(test: TestSet) -> Iterator[PictureSet]:
         return np.stack([draw(STYLES[name], rng, pen) for pen in PENS.values() for _ in range(DRAWINGS)])
 
     for name, style in STYLES.items():
-        keep = partial(failed, labels=np.full(len(places), style.digit), always=places[::DRAWINGS])
+        keep = partial(failed, labels=np.full(len(places), style.digit), always=range(0, len(places), DRAWINGS))
         yield PictureSet(f"forms/{name}", places, partial(drawn, name), keep=keep)
 
 

@@ -194,7 +194,7 @@ def draw(style: Style, rng: np.random.Generator, pen: Pen = FELT_TIP) -> np.ndar
         np.min([path.min(axis=0) for path in paths], axis=0),
         np.max([path.max(axis=0) for path in paths], axis=0),
     )
-    reach = width / 2 + 2
+    reach = width * (1 / 2 + 1.5 * pen.blur) + 2
     place = rng.uniform(reach, CANVAS - reach - (high - low)) - low
     return drawn([path + place for path in paths], CANVAS, width, pen, rng)
 

@@ -28,7 +28,7 @@ def network() -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def distance(network) -> novelty.Novelty:
-    return novelty.fit(observe(network, IMAGES)[1], np.arange(200) % 10)
+    return novelty.fit(observe(network, IMAGES)[1], np.arange(200) % 10, observe(network, IMAGES // 2)[1])
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def test_a_writer_who_is_always_misread_widens_the_interval(rng):
         rows = np.tile(np.arange(len(results.labels)), 4)
         writers = results.samples["writer"].to_numpy()[rows]
         hits = (writers < 3) if by_writer else rng.permutation(writers < 3)
-        low, high = as_sent.share(results, np.asarray(hits, bool), rows).interval
+        _, low, high = measured(as_sent.share(results, np.asarray(hits, bool), rows))
         return high - low
 
     assert widths(True) > 2 * widths(False)

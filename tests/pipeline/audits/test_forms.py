@@ -67,5 +67,6 @@ def test_a_drawing_that_failed_is_framed_with_its_pen_and_the_answer(rng):
     name = next(iter(FORMS))
     results = asked(rng, {name: [EACH + 1]}, {name: [EACH + 2]})
     figure = figures.failed(results)
+    assert figure is not None
     pen, digit = list(PENS)[1], FORMS[name].digit
     assert [text.get_text() for text in figure.axes[0].texts] == [f"{pen} → {digit + 1}", f"{pen} → –", name]

@@ -28,7 +28,7 @@ def ink(request):
     if request.param == "zero":
         pencil.ellipse([left, top, left + side * 0.7, top + side], outline=255, width=pen)
     elif request.param == "seven":
-        corners = [(left, top), (left + side * 0.7, top), (left + side * 0.25, top + side)]
+        corners: list[tuple[float, float]] = [(left, top), (left + side * 0.7, top), (left + side * 0.25, top + side)]
         pencil.line(corners, fill=255, width=pen, joint="curve")
     else:
         corners = [(left + side * 0.3, top), (left, top + side * 0.6), (left + side * 0.8, top + side * 0.6)]

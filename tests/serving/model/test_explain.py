@@ -57,12 +57,18 @@ def test_it_tells_where_the_ink_was_and_what_the_network_sees(served):
     assert (numbers(reading.pixels) == np.rint(images.decode(data))).all()
 
 
-def test_no_box_is_drawn_where_none_was_cut_out(served):
-    rows = np.linspace(100, 250, 280)
-    shadowed = np.repeat(rows[:, None], 280, axis=1)
-    shadowed[80:200, 130:150] = 20
-    for data in (png(Image.fromarray(shadowed.astype(np.uint8))), png(Image.fromarray(toy_model.image(7)))):
-        assert explain(data, *served).reading.box is None
+def test_under_a_shadow_the_ink_has_its_box(served):
+    rng = np.random.default_rng()
+    side, top, left = (int(rng.integers(*limits)) for limits in ((200, 400), (50, 80), (50, 80)))
+    shadowed = np.repeat(np.linspace(rng.uniform(80, 120), 250, side)[:, None], side, axis=1)
+    shadowed[top : top + 100, left : left + 20] = 20
+    box = explain(png(Image.fromarray(shadowed.astype(np.uint8))), *served).reading.box
+    scale = 140 / side
+    assert box == pytest.approx([scale * place for place in (top, left, top + 100, left + 20)], abs=2 * scale)
+
+
+def test_on_28x28_no_box_is_drawn(served):
+    assert explain(png(Image.fromarray(toy_model.image(7))), *served).reading.box is None
 
 
 def test_a_wide_photograph_is_told_small(served):

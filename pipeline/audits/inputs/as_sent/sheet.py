@@ -12,8 +12,8 @@ from skimage.morphology import skeletonize
 
 Ink = NDArray[np.float32]
 """How much of each pixel is covered by ink, float32 [H, W] in 0..1."""
-Pixels = NDArray[np.float32]
-"""Brightness, float32 [H, W] in 0..255, or colour, float32 [H, W, 3]."""
+Pixels = NDArray[np.floating]
+"""Brightness, float [H, W] in 0..255, or colour, float [H, W, 3]."""
 
 Values = TypeVar("Values", NDArray[np.float32], NDArray[np.bool_])
 
@@ -45,7 +45,7 @@ def outline(digit: NDArray[np.uint8], size: float) -> Ink:
     Raises:
         IndexError: there is no ink.
     """
-    full = digit / np.float32(digit.max())
+    full = _covered(digit)
     part, side = _cut(full, full > EDGE)
     scale = size / side
     return _ink((_enlarged(part, scale) - EDGE) * STEEPNESS * max(scale, 1) + 0.5)
@@ -56,7 +56,7 @@ def redrawn(digit: NDArray[np.uint8], size: float, width: float) -> Ink:
 
     The longer side of what is drawn measures ``size`` pixels. Raises as `outline` does.
     """
-    thin = skeletonize(_enlarged(digit / np.float32(digit.max()), FINE) > EDGE)
+    thin = skeletonize(_enlarged(_covered(digit), FINE) > EDGE)
     if not thin.any():
         return outline(digit, size)
     part, side = _cut(thin, thin, outside=int(np.ceil(width / size * FINE * len(digit))) + FINE)
@@ -64,6 +64,11 @@ def redrawn(digit: NDArray[np.uint8], size: float, width: float) -> Ink:
     away = np.sqrt(np.maximum(away**2 - np.quantile(away[part], 0.7) ** 2, 0))  # smooth, and still 0 on the stroke
     scale = max(size - width, 1) / side
     return _ink(width / 2 - _enlarged(away.astype(np.float32), scale) * scale + 0.5)
+
+
+def _covered(digit: NDArray[np.uint8]) -> Ink:
+    """A test digit's darkest pixel is full ink."""
+    return digit.astype(np.float32) / np.float32(digit.max())
 
 
 def _cut(values: Values, ink: NDArray[np.bool_], outside: int = MARGIN) -> tuple[Values, int]:
@@ -117,7 +122,7 @@ def written(
     return placed(outline(digit, rng.uniform(*share) * min(height, width)), height, width, rng, margin)
 
 
-def painted(ink: Ink, pen: float, paper: float | NDArray[np.float32] = WHITE) -> Pixels:
+def painted(ink: Ink, pen: float, paper: float | Pixels = WHITE) -> Pixels:
     """Ink of one brightness on paper of one, or of many."""
     return np.asarray(paper + (pen - paper) * ink, np.float32)
 

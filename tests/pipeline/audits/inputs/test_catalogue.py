@@ -62,12 +62,16 @@ def test_sets_depend_on_no_other_set_having_been_made(some_digits):
         assert (last[name].make() == sets[name].make()).all()
 
 
+def files(one):
+    return [one.encode(picture, place) for place, picture in enumerate(one.make())]
+
+
 def test_what_is_sent_is_a_file_of_the_image_and_the_same_each_time(some_digits, sets):
     name = "as_sent/red on green/2"
-    files = [one.encode(picture, place) for one in (sets[name],) for place, picture in enumerate(one.make())]
-    assert len(set(files)) == len(files)
+    sent = files(sets[name])
+    assert len(set(sent)) == len(sent)
     [other] = [one for one in picture_sets(some_digits) if one.name == name]
-    assert [other.encode(picture, place) for place, picture in enumerate(other.make())] == files
+    assert files(other) == sent
     rows = [tuple(sets[f"as_sent/red on green/{strength}"].rows) for strength in (1, 2, 3)]
     assert len(set(rows)) == 3
 
