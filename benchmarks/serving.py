@@ -1,4 +1,4 @@
-"""How fast the service answers, held against the plain way, FastAPI and the network alone, in the same run.
+"""How fast the service answers, held against the plain way, FastAPI, bare ASGI and the network alone, in the same run.
 
     python -m benchmarks.serving [NETWORK ...]      without names: the champion and the perceptron
 
@@ -124,18 +124,20 @@ def services(bento: Path, name: str, model: Path) -> dict[str, Service]:
         place = ["--host", "127.0.0.1", "--port", str(port)]
         return [sys.executable, "-m", "bentoml", "serve", "benchmarks.plain_service:Plain", *place]
 
-    def fastapi(port: int, *options: str) -> list[str]:
-        place = ["--host", "127.0.0.1", "--port", str(port)]
-        return [sys.executable, "-m", "uvicorn", "benchmarks.fastapi_service:app", *place, *options]
+    def uvicorn(app: str, *options: str) -> Callable[[int], list[str]]:
+        def command(port: int) -> list[str]:
+            place = ["--host", "127.0.0.1", "--port", str(port)]
+            return [sys.executable, "-m", "uvicorn", f"benchmarks.{app}:app", *place, *options]
 
-    def quiet(port: int) -> list[str]:
-        return fastapi(port, "--no-access-log")
+        return command
 
+    file = {"MODEL": str(model)}
     return {
         "ours": bento_service(bento),
         "plain": Service(plain, "/readyz", {"NETWORK": name}),
-        "fastapi": Service(fastapi, "/openapi.json", {"MODEL": str(model)}),
-        "fastapi, no log": Service(quiet, "/openapi.json", {"MODEL": str(model)}),
+        "fastapi": Service(uvicorn("fastapi_service"), "/openapi.json", file),
+        "fastapi, no log": Service(uvicorn("fastapi_service", "--no-access-log"), "/openapi.json", file),
+        "asgi": Service(uvicorn("asgi_service", "--no-access-log"), "/", file),
     }
 
 
@@ -148,6 +150,7 @@ def bodies(image: np.ndarray) -> dict[str, tuple[str, str, bytes, str]]:
         "plain": ("plain", "/predict", json.dumps({"image": rows}).encode(), JSON),
         "fastapi": ("fastapi", "/predict_pixels", image.tobytes(), OCTETS),
         "fastapi, no log": ("fastapi, no log", "/predict_pixels", image.tobytes(), OCTETS),
+        "asgi": ("asgi", "/predict_pixels", image.tobytes(), OCTETS),
         "raw": ("ours", "/predict_pixels", image.tobytes(), OCTETS),
         "json": ("ours", "/predict_pixels", json.dumps({"pixels": rows, "scale": "0-255"}).encode(), JSON),
         "png": ("ours", "/predict", png.getvalue(), "image/png"),
@@ -240,6 +243,7 @@ def report(title: str, rounds: list[Round], all_services: dict[str, Service], pr
     bars.add_row("raw bytes, times the plain way", f"{faster('raw', 'plain'):.1f}", "8")
     bars.add_row("raw bytes, times FastAPI + ONNX Runtime", f"{faster('raw', 'fastapi'):.2f}", "1")
     bars.add_row("the same, FastAPI's access log off", f"{faster('raw', 'fastapi, no log'):.2f}", "")
+    bars.add_row("raw bytes, times bare ASGI + ONNX Runtime", f"{faster('raw', 'asgi'):.2f}", "1.3")
     bars.add_row("JSON, times the plain way", f"{faster('json', 'plain'):.1f}", "3")
     bars.add_row("PNG, times the plain way", f"{faster('png', 'plain'):.1f}", "3")
     bars.add_row(
@@ -252,7 +256,7 @@ def report(title: str, rounds: list[Round], all_services: dict[str, Service], pr
     bars.add_row(
         "bulk, share of ONNX Runtime in process", f"{ratio(lambda one: one.bulk / one.bulk_in_process):.2f}", "0.8"
     )
-    for name in ("ours", "plain", "fastapi"):
+    for name in ("ours", "plain", "fastapi", "asgi"):
         service = all_services[name]
         cost = f"{statistics.median(service.start_s):.1f} s, {service.megabytes:.0f} MB"
         bars.add_row(f"{name}: ready after, memory under load", cost, "")

@@ -63,7 +63,7 @@ def facts(recogniser: Recogniser) -> dict[str, Any]:
         "source": recogniser.source,
         "version": recogniser.version,
         "novelty_threshold": recogniser.novelty_threshold,
-        "least_confidence": max(recogniser.confidence_threshold, recogniser.conformal_threshold),
+        "least_confidence": recogniser.least_confidence,
     }
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline import params
-from pipeline.data.store import load_split
-from pipeline.paths import FOLDS, OUT_OF_FOLD, PROCESSED
+from pipeline.data.store import load_drawn, load_sheets, load_split
+from pipeline.paths import DRAWN, FOLDS, NON_DIGITS, OUT_OF_FOLD, PROCESSED, SHEETS
 from pipeline.stage import stage
 
 KEYS = ["split", "row", "fold", "label"]
@@ -44,7 +44,7 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
     """
     import torch  # it takes seconds: only where there is something to predict
 
-    from pipeline.artifact.export import export
+    from pipeline.artifact.export import Known, export, prepared
     from pipeline.models.load import with_weights
     from pipeline.models.networks import parse
     from serving.model.recogniser import Recogniser
@@ -55,15 +55,24 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
     config = parse(json.loads((folder / "config.json").read_text()))
     splits = (load_split(PROCESSED, name) for name in dealt["split"].unique())
     images, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
+    drawn, non_digits = load_drawn(DRAWN), np.load(NON_DIGITS)
+    sheets = {split: load_sheets(SHEETS, split) for split in ("train", "val")}
+    sent = np.concatenate([prepared(pictures) for pictures, _ in sheets.values()])
+    shown = np.concatenate([place(dealt, split)[rows] for split, (_, rows) in sheets.items()])
     parts = []
     for fold in range(dealt["fold"].max() + 1):
         held, val = (dealt["fold"] == fold).to_numpy(), dealt[f"val_{fold}"].to_numpy()
         train, chosen = ((images[rows], labels[rows]) for rows in (~held & ~val, val))
+        learnt = (~held & ~val)[shown]
+        again = (sent[learnt], labels[shown[learnt]])
+        taught = dealt[~held & ~val].query("split == 'train'")["row"].to_numpy()
+        others = drawn.among(taught)
+        known = Known(train, (others.images, others.labels), again, chosen, sent[~learnt], non_digits)
         identity = {"name": network, "source": "folds", "run_key": str(fold)}
         trained = with_weights(config, folder / f"fold-{fold}.safetensors")
         with TemporaryDirectory() as place:
             model = Path(place) / "model.onnx"
-            model.write_bytes(export(trained, train, chosen, calibration, identity))
+            model.write_bytes(export(trained, known, calibration, identity))
             recogniser = Recogniser(model)
         said = recogniser.predict(images[held].astype(np.float32))
         answers = pd.DataFrame(
@@ -76,6 +85,12 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
         text = f"{network}, fold {fold + 1}: {wrong} of {held.sum():,} images misclassified"
         print(f"{text}, after {time.perf_counter() - started:.0f} s", flush=True)
     return pd.concat(parts).sort_index()
+
+
+def place(dealt: pd.DataFrame, split: str) -> np.ndarray:
+    """Where ``dealt`` has the image of each row of a split: int [rows of the split]."""
+    of_split = np.flatnonzero(dealt["split"] == split)
+    return of_split[np.argsort(dealt["row"].to_numpy()[of_split])]
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ import json
 import shutil
 import time
 
+import numpy as np
+
 from pipeline import params
-from pipeline.artifact.export import export
-from pipeline.data.store import load_split
+from pipeline.artifact.export import Known, export, prepared
+from pipeline.data.store import load_drawn, load_sheets, load_split
 from pipeline.models.load import load_network
-from pipeline.paths import CANDIDATES, PROCESSED, TRAINED
+from pipeline.paths import CANDIDATES, DRAWN, NON_DIGITS, PROCESSED, SHEETS, TRAINED
 from pipeline.stage import stage
 from pipeline.tracking.runkey import inputs
 from pipeline.tracking.runs import publish_export
@@ -27,8 +29,17 @@ def main(network: str) -> None:
     started = time.perf_counter()
     run = json.loads((trained / "run.json").read_text())
     identity = {"name": run["network"], "source": run["source"], "run_key": run["run_key"]}
-    train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
-    model = export(load_network(trained), train, val, calibration, identity)
+    train, drawn = load_split(PROCESSED, "train"), load_drawn(DRAWN)
+    sheets, rows = load_sheets(SHEETS, "train")
+    known = Known(
+        train=train,
+        drawn=(drawn.images, drawn.labels),
+        train_sent=(prepared(sheets), train[1][rows]),
+        val=load_split(PROCESSED, "val"),
+        val_sent=prepared(load_sheets(SHEETS, "val")[0]),
+        non_digits=np.load(NON_DIGITS),
+    )
+    model = export(load_network(trained), known, calibration, identity)
     read = inputs(f"export@{network}")
     record = {**read.record(network, run["source"]), "run_key": run["run_key"], "export_key": read.key}
     folder.mkdir(parents=True, exist_ok=True)

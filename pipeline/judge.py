@@ -24,7 +24,9 @@ from pipeline import params, paths
 from pipeline.audits import (
     accuracy,
     adversarial,
+    as_sent,
     calibration,
+    forms,
     gates,
     invariance,
     ood,
@@ -137,6 +139,8 @@ def judge(
         measures["out_of_fold"] = lambda: out_of_fold.measure(found, *tried_out_of_fold, thresholds)
     measures |= {
         "robustness": lambda: robustness.measure(found),
+        "as_sent": lambda: as_sent.measure(found),
+        "forms": lambda: forms.measure(found),
         "invariance": lambda: invariance.measure(found),
         "ood": lambda: ood.measure(found),
         "calibration": lambda: calibration.measure(found),

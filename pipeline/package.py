@@ -137,9 +137,10 @@ def _json(response: httpx.Response) -> Any:
 
 
 def _compare(answer: dict[str, Any], expected: Predictions, row: int, path: str) -> None:
+    sets = expected.prediction_set
     wanted = {
         "digit": None if expected.abstained[row] else int(expected.digit[row]),
-        "prediction_set": np.flatnonzero(expected.prediction_set[row]).tolist(),
+        "prediction_set": None if sets is None else np.flatnonzero(sets[row]).tolist(),
         "reason": expected.reason[row],
     }
     got = {key: answer[key] for key in wanted}

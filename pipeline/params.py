@@ -83,6 +83,7 @@ class Train(Strict):
 class Calibration(Strict):
     abstention: Share
     novelty: Share
+    novelty_sent: Share
     miscoverage: Share
 
 

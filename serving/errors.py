@@ -72,6 +72,12 @@ IMAGE_TOO_LARGE = Entry(
     ("A WEBP image", 4_000_000),
 )
 NOT_AN_IMAGE = Entry(415, "unsupported_media_type", "This is no image: send PNG, JPEG, WebP, BMP, GIF or TIFF.")
+OTHER_FORMAT = Entry(
+    415,
+    "unsupported_media_type",
+    "This is {}, which is not read here: save it as JPEG or PNG, and send that.",
+    ("a HEIC picture",),
+)
 IMAGE_EXPECTED = Entry(415, "unsupported_media_type", "Send an image, as the body or as the form's file image.")
 
 MALFORMED_JSON = Entry(
@@ -91,7 +97,8 @@ BROKEN_IMAGES = Entry(
 
 ANYWHERE = (MALFORMED_HTTP, UNAUTHORIZED, BODY_TOO_SLOW, BODY_TOO_LARGE, HEADERS_TOO_LARGE, OVERLOADED)
 OF_IMAGES = (
-    *(EMPTY_IMAGE, UNREADABLE_IMAGE, UNREADABLE_FORM, OTHER_FORM, IMAGE_TOO_LARGE, NOT_AN_IMAGE, IMAGE_EXPECTED),
+    *(EMPTY_IMAGE, UNREADABLE_IMAGE, UNREADABLE_FORM, OTHER_FORM),
+    *(IMAGE_TOO_LARGE, NOT_AN_IMAGE, OTHER_FORMAT, IMAGE_EXPECTED),
 )
 OF_PIXELS = (MALFORMED_JSON, BATCH_TOO_LARGE, PIXELS_EXPECTED, INVALID_PIXELS, UNKNOWN_NAMES, BROKEN_IMAGES)
 

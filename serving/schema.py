@@ -97,12 +97,16 @@ class ModelRef(Strict):
 
 
 class Answer(Strict):
-    """The answer for one image. `digit` is null where the recogniser abstained, and `reason` says why."""
+    """The answer for one image. `digit` is null where the recogniser abstained, and `reason` says why.
+
+    `prediction_set` holds the digits that cannot be ruled out; it is null where the model was calibrated by too few
+    labels to promise that.
+    """
 
     digit: Annotated[int, Field(ge=0, le=9)] | None
     confidence: Probability
     probabilities: Annotated[list[Probability], Field(min_length=CLASSES, max_length=CLASSES)]
-    prediction_set: list[int]
+    prediction_set: list[int] | None
     abstained: bool
     reason: Reason | None
     model: ModelRef
@@ -119,7 +123,10 @@ class Answers(Strict):
 
 
 class ModelInfo(Strict):
-    """GET /model: what is served, and where it came from."""
+    """GET /model: what is served, and where it came from.
+
+    `conformal_threshold` is null where no prediction sets are promised.
+    """
 
     name: str
     version: str
@@ -128,7 +135,7 @@ class ModelInfo(Strict):
     run_key: str
     confidence_threshold: float
     novelty_threshold: float
-    conformal_threshold: float
+    conformal_threshold: float | None
 
     examples: ClassVar[Mapping[str, Json]] = {
         "model": {
@@ -187,7 +194,6 @@ def answers(predictions: Predictions, recogniser: Recogniser) -> list[Json]:
         predictions.digit,
         probabilities.max(axis=1),
         probabilities,
-        predictions.prediction_set @ (1 << np.arange(CLASSES)),
         predictions.abstained,
         predictions.reason,
     )
@@ -196,12 +202,19 @@ def answers(predictions: Predictions, recogniser: Recogniser) -> list[Json]:
             "digit": None if abstained else digit,
             "confidence": confidence,
             "probabilities": row,
-            "prediction_set": SETS[members],
+            "prediction_set": members,
             "abstained": abstained,
             "reason": reason,
             "model": model,
         }
-        for digit, confidence, row, members, abstained, reason in zip(
-            *(column.tolist() for column in columns), strict=True
+        for digit, confidence, row, abstained, reason, members in zip(
+            *(column.tolist() for column in columns), _sets(predictions), strict=True
         )
     ]
+
+
+def _sets(predictions: Predictions) -> list[list[int]] | list[None]:
+    """Each image's prediction set, or None for each."""
+    if predictions.prediction_set is None:
+        return [None] * len(predictions)
+    return [SETS[members] for members in (predictions.prediction_set @ (1 << np.arange(CLASSES))).tolist()]

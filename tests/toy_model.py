@@ -18,6 +18,7 @@ METADATA = {
     "novelty_threshold": "6.5",
     "conformal_threshold": "0.05",
 }
+NO_SETS = METADATA | {"conformal_threshold": "0.0"}
 BAND = np.arange(784) * 10 // 784
 
 

@@ -18,12 +18,19 @@ class Thresholds:
     novelty_threshold: float
     """It abstains over it."""
     conformal_threshold: float
-    """Digits at least as probable belong to the prediction set."""
+    """Digits at least as probable belong to the prediction set; 0 where no sets are promised."""
 
 
-def thresholds(probabilities: np.ndarray, novelty: np.ndarray, labels: np.ndarray, config: Calibration) -> Thresholds:
-    """Set them by what the model says of validation: float [N, 10], and float [N]; labels are int [N]."""
-    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, config)
+def thresholds(
+    probabilities: np.ndarray, novelty: np.ndarray, of_sent: np.ndarray, labels: np.ndarray, config: Calibration
+) -> Thresholds:
+    """Set them by what the model says of validation.
+
+    Args:
+        probabilities, novelty: of validation images, float [N, 10] and float [N]; labels: int [N], theirs.
+        of_sent: the novelty, float [M], of validation digits as they are sent.
+    """
+    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, of_sent, config)
     return Thresholds(
         confidence_threshold=confidence_threshold,
         novelty_threshold=novelty_threshold,
@@ -40,13 +47,17 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(nll, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 
 
-def abstention(confidence: np.ndarray, novelty: np.ndarray, config: Calibration) -> tuple[float, float]:
+def abstention(
+    confidence: np.ndarray, novelty: np.ndarray, of_sent: np.ndarray, config: Calibration
+) -> tuple[float, float]:
     """Thresholds of confidence and of novelty, each float [N], that abstain on a share of the images and no more.
 
-    By novelty the share is ``config.novelty``, by confidence what is left of ``config.abstention``. The thresholds are
-    values of images that are answered.
+    By novelty the share is ``config.novelty``, and ``config.novelty_sent`` of digits as they are sent, whose novelty is
+    ``of_sent``, float [M]; by confidence what is left of ``config.abstention``. The thresholds are values of images
+    that are answered.
     """
-    novelty_threshold = float(np.quantile(novelty, 1 - config.novelty, method="higher"))
+    shares = ((novelty, config.novelty), (of_sent, config.novelty_sent))
+    novelty_threshold = max(float(np.quantile(values, 1 - share, method="higher")) for values, share in shares)
     among = np.where(novelty > novelty_threshold, 0, confidence)
     return float(np.quantile(among, config.abstention, method="lower")), novelty_threshold
 
@@ -54,8 +65,8 @@ def abstention(confidence: np.ndarray, novelty: np.ndarray, config: Calibration)
 def conformal_threshold(probabilities: np.ndarray, labels: np.ndarray, miscoverage: float) -> float:
     """The threshold of split-conformal sets that miss the true digit with probability ``miscoverage`` at most.
 
-    Least ambiguous sets (Sadinle, Lei and Wasserman 2019). With too few labels for the promise the threshold is 0:
-    every digit is in the set.
+    Least ambiguous sets (Sadinle, Lei and Wasserman 2019). With too few labels for the promise the threshold is 0,
+    which would rule nothing out, and nothing is promised.
     """
     allowed = int(np.floor(miscoverage * (len(labels) + 1)))
     of_truth = np.sort(probabilities[np.arange(len(labels)), labels])

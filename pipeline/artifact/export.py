@@ -1,6 +1,7 @@
 """From a trained network to the file that is served: in integers, calibrated, with a measure of what is no digit."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from torch import nn
@@ -10,28 +11,50 @@ from pipeline.artifact.calibrate import temperature, thresholds
 from pipeline.artifact.quantise import quantised
 from pipeline.artifact.to_onnx import answers, labelled, logits_of, observe, to_onnx
 from pipeline.params import Calibration
+from serving.images import normalise_all
 
 NOVELTY_IMAGES = 10_000
-"""Training images at most, from all over the set, that novelty is fitted to."""
+"""Images at most, from all over the training set and as many drawn ones, that novelty is fitted to."""
 RANGE_IMAGES = 1000
 """Training images at most by which the integers get their range."""
 
 
-def export(
-    network: nn.Module,
-    train: tuple[np.ndarray, np.ndarray],
-    val: tuple[np.ndarray, np.ndarray],
-    config: Calibration,
-    identity: dict[str, str],
-) -> bytes:
-    """The ONNX model of a trained network: what it finds novel is fitted to training digits, the rest to validation.
+class Known(NamedTuple):
+    """Pictures by which a network is made ready to be served: images, uint8 [N, 28, 28], and labels, uint8 [N].
 
-    Args:
-        train, val: images uint8 [N, 28, 28] and labels uint8 [N].
-        identity: what the model's metadata say of it.
+    train, drawn: that it learnt from; train_sent: some of ``train``, written again with other pens and prepared as the
+    service prepares what it is sent. val: that it did not learn from; val_sent: the same of ``val``, without labels.
+    non_digits: what people draw beside digits, without labels.
     """
-    images, labels = (array[:: math.ceil(len(array) / NOVELTY_IMAGES)] for array in train)
-    distance = novelty.fit(observe(network, images)[1], labels)
-    scale = temperature(logits_of(network, val[0]), val[1])
+
+    train: tuple[np.ndarray, np.ndarray]
+    drawn: tuple[np.ndarray, np.ndarray]
+    train_sent: tuple[np.ndarray, np.ndarray]
+    val: tuple[np.ndarray, np.ndarray]
+    val_sent: np.ndarray
+    non_digits: np.ndarray
+
+
+def export(network: nn.Module, known: Known, config: Calibration, identity: dict[str, str]) -> bytes:
+    """The ONNX model of a trained network: novelty is fitted to what it learnt from, all else to what it did not.
+
+    ``identity`` is what the model's metadata say of it.
+    """
+    learnt = (some(known.train), some(known.drawn), known.train_sent)
+    images, labels = (np.concatenate(arrays) for arrays in zip(*learnt, strict=True))
+    distance = novelty.fit(observe(network, images)[1], labels, observe(network, known.non_digits)[1])
+    scale = temperature(logits_of(network, known.val[0]), known.val[1])
     model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
-    return labelled(model, identity, thresholds(*answers(model, val[0]), val[1], config))
+    probabilities, novelties = answers(model, known.val[0])
+    _, of_sent = answers(model, known.val_sent)
+    return labelled(model, identity, thresholds(probabilities, novelties, of_sent, known.val[1], config))
+
+
+def prepared(sheets: np.ndarray) -> np.ndarray:
+    """Sheets of paper, uint8 [N, H, W], as the service prepares them: uint8 [N, 28, 28]."""
+    return np.rint(normalise_all(sheets.astype(np.float32))).astype(np.uint8)
+
+
+def some(digits: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """At most NOVELTY_IMAGES of them, from all over."""
+    return tuple(array[:: math.ceil(len(array) / NOVELTY_IMAGES)] for array in digits)

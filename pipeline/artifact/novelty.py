@@ -1,12 +1,14 @@
 """How far a picture lies from the training digits in the network's own features: a part of the exported graph.
 
 A network trained on digits alone calls noise a digit with certainty, so its certainty cannot tell what is no digit.
-Whether digits bring about the features that it sees in its early layers, can.
+Whether digits bring about the features that it sees in its early layers, can; and so can, for what people draw beside
+digits, whether letters and things do. Nothing of this changes what the network answers.
 """
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from pipeline.models.networks import DIGITS
@@ -17,6 +19,10 @@ COMPONENTS = 128
 """Directions whose variances are told apart; all further ones share one variance."""
 FLOOR = 1e-3
 """The least deviation and variance of a feature, as a share of the mean ones: some units hardly ever fire."""
+EVIDENCE = 0.25
+"""What a unit of log odds for a non-digit adds to the distance."""
+PENALTY, ITERATIONS = 10.0, 300
+"""Of the logistic regression: the weight of its squared coefficients, and its steps at most."""
 
 
 def look(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,15 +42,18 @@ def look(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Novelty(nn.Module):
-    """The Mahalanobis distance of features to the nearest class of training digits; about 1 for a typical digit.
+    """How far features are from the nearest class of training digits, and how like non-digits; about 1 for most digits.
 
-    One mean for each class and one covariance for all (Lee et al. 2018, arXiv 1807.03888). Beyond its leading
-    components the covariance is taken to be spherical (Tipping and Bishop 1999, JRSS B 61), which saves work.
+    The Mahalanobis distance, of one mean for each class and one covariance for all (Lee et al. 2018, arXiv 1807.03888).
+    Beyond its leading components the covariance is taken to be spherical (Tipping and Bishop 1999, JRSS B 61), which
+    saves work. To it is added what a logistic regression finds that speaks for a non-digit; where digits are as likely
+    or likelier, that is next to nothing.
 
     Args:
         scale: float [D]; features are divided by it.
         means: float [10, D], of each class's scaled features.
         directions: float [D, K], orthonormal; variances: float [K], along them; rest: in any other direction.
+        coefficients, intercept: float [D] and float, of the log odds of a non-digit.
     """
 
     scale: Tensor
@@ -52,9 +61,17 @@ class Novelty(nn.Module):
     directions: Tensor
     centres: Tensor
     deviations: Tensor
+    coefficients: Tensor
 
     def __init__(
-        self, scale: np.ndarray, means: np.ndarray, directions: np.ndarray, variances: np.ndarray, rest: float
+        self,
+        scale: np.ndarray,
+        means: np.ndarray,
+        directions: np.ndarray,
+        variances: np.ndarray,
+        rest: float,
+        coefficients: np.ndarray,
+        intercept: float,
     ) -> None:
         super().__init__()
         buffers = {
@@ -63,23 +80,25 @@ class Novelty(nn.Module):
             "directions": directions,
             "centres": means @ directions,
             "deviations": np.sqrt(variances),
+            "coefficients": coefficients,
         }
         for name, value in buffers.items():
             self.register_buffer(name, torch.from_numpy(value).float())
-        self.rest = rest
+        self.rest, self.intercept = rest, intercept
 
     def forward(self, features: Tensor) -> Tensor:
-        """Distances, float [N], of features, float [N, D]: the root mean square over the D dimensions."""
+        """The novelty, float [N], of features, float [N, D]; the distance is a root mean square over D dimensions."""
         scaled = features / self.scale
         along = (scaled @ self.directions).unsqueeze(1) - self.centres
         total = (scaled.unsqueeze(1) - self.means).square().sum(2)
         beyond = (total - along.square().sum(2)).clamp(min=0)
         squared = (along / self.deviations).square().sum(2) + beyond / self.rest
-        return (squared.amin(1) / features.shape[1]).sqrt()
+        evidence = F.softplus(scaled @ self.coefficients + self.intercept)
+        return (squared.amin(1) / features.shape[1]).sqrt() + EVIDENCE * evidence
 
 
-def fit(features: np.ndarray, labels: np.ndarray) -> Novelty:
-    """Fit the distances to the features of training digits, float [N, D], and their labels, int [N]."""
+def fit(features: np.ndarray, labels: np.ndarray, of_non_digits: np.ndarray) -> Novelty:
+    """Fit it to features of digits, float [N, D], their labels, int [N], and features of non-digits, float [M, D]."""
     values = features.astype(np.float64)
     deviations = values.std(axis=0)
     scale = np.maximum(deviations, FLOOR * deviations.mean())
@@ -90,4 +109,9 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Novelty:
     variances, directions = np.maximum(variances[::-1], FLOOR * variances.mean()), directions[:, ::-1]
     kept = slice(min(COMPONENTS, len(variances) - 1))
     rest = float(variances[kept.stop :].mean())
-    return Novelty(scale, means, directions[:, kept].copy(), variances[kept], rest)
+    both = np.concatenate([values, of_non_digits / scale])
+    odds = LogisticRegression(C=1 / PENALTY, max_iter=ITERATIONS)
+    odds.fit(both - means.mean(axis=0), np.arange(len(both)) >= len(values))
+    coefficients = odds.coef_[0]
+    intercept = float(odds.intercept_[0] - means.mean(axis=0) @ coefficients)
+    return Novelty(scale, means, directions[:, kept].copy(), variances[kept], rest, coefficients, intercept)

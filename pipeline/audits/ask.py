@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import httpx
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipeline.audits.inputs.picture_set import PictureSet
 from pipeline.audits.results import Answered
@@ -19,6 +19,7 @@ from serving.model.recogniser import CLASSES, Predictions, Recogniser
 AT_ONCE = 4
 CHUNK = 500  # pictures prepared at once, which bounds memory
 PATIENCE_S = 60.0
+SHOWN_SIDE = 112  # pixels
 
 
 class Asker(Protocol):
@@ -34,10 +35,30 @@ def answered(asker: Asker, one: PictureSet) -> Answered:
     pictures = one.make()
     predictions = asker.ask(pictures, one)
     places = one.keep(predictions) if one.keep else ()
-    return Answered(one.rows, predictions, {int(place): shown(pictures[place]) for place in places})
+    return Answered(one.rows, predictions, {int(place): shown(pictures[place], int(place), one) for place in places})
 
 
-def shown(picture: np.ndarray) -> np.ndarray:
+def shown(picture: np.ndarray, place: int, one: PictureSet) -> np.ndarray:
+    """A picture as somebody sees it who opens what was sent: uint8 [H, W], of a coloured file [H, W, 3].
+
+    Upright, on a white sheet where it is transparent, and no larger than a report shows it.
+    """
+    if one.form == "file":
+        assert one.encode is not None
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(one.encode(picture, place))))
+        if image.mode.startswith("I"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.has_transparency_data:
+            seen = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    else:
+        image = Image.fromarray(grey_levels(picture))
+    image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    return np.asarray(image)
+
+
+def grey_levels(picture: np.ndarray) -> np.ndarray:
     """A picture rounded to grey levels, uint8 [H, W]."""
     return np.rint(picture).astype(np.uint8)
 
@@ -61,7 +82,8 @@ class InProcess:
             case "file":
                 return np.stack([decode(file) for file in encoded(pictures, one)])
             case "json":
-                return np.concatenate([schema.parse_pixels(body).as_array() for body in encoded(pictures, one)])
+                bodies = (schema.parse_pixels(body) for body in encoded(pictures, one))
+                return np.concatenate([normalise_all(body.as_array()) for body in bodies])
 
 
 class OverHttp:
@@ -94,18 +116,25 @@ class OverHttp:
 def predictions(answers: list[dict[str, Any]]) -> Predictions:
     """The service's answers, as the recogniser would have given them."""
     probabilities = np.array([one["probabilities"] for one in answers], np.float32).reshape(-1, CLASSES)
-    prediction_set = np.zeros(probabilities.shape, bool)
-    for row, one in enumerate(answers):
-        prediction_set[row, one["prediction_set"]] = True
     return Predictions(
         digit=probabilities.argmax(1),
         confidence=probabilities.max(1),
         probabilities=probabilities,
         novelty=np.full(len(answers), np.nan, np.float32),
-        prediction_set=prediction_set,
+        prediction_set=prediction_sets(answers),
         abstained=np.array([one["abstained"] for one in answers], bool),
         reason=np.array([one["reason"] for one in answers], object),
     )
+
+
+def prediction_sets(answers: list[dict[str, Any]]) -> np.ndarray | None:
+    """The sets that the service's answers name, bool [N, 10]; None where it promises none."""
+    sets = np.zeros((len(answers), CLASSES), bool)
+    for row, one in enumerate(answers):
+        if one["prediction_set"] is None:
+            return None
+        sets[row, one["prediction_set"]] = True
+    return sets
 
 
 def encoded(pictures: np.ndarray, one: PictureSet) -> Iterable[bytes]:
@@ -117,5 +146,5 @@ def encoded(pictures: np.ndarray, one: PictureSet) -> Iterable[bytes]:
 def png(picture: np.ndarray) -> bytes:
     """A picture, [H, W] in 0..255, as a PNG file."""
     file = io.BytesIO()
-    Image.fromarray(shown(picture)).save(file, "PNG")
+    Image.fromarray(grey_levels(picture)).save(file, "PNG")
     return file.getvalue()

@@ -81,7 +81,7 @@ def measure(results: Results) -> dict[str, Any]:
         "overconfident_interval": exact_interval(int(sure.sum()), len(sure)),
         **blamed_on_labels(results),
         "scores": scores_table(results, clean, auroc),
-        "sets": sets_table(results),
+        **({} if predictions.prediction_set is None else {"sets": sets_table(results, predictions.prediction_set)}),
         "reliability": reliability(confidence, wrong, clean),
         "coverage_percent": 100 * covered,
         "risk_percent": 100 * errors / (covered * len(covered)),
@@ -265,9 +265,8 @@ def scores_table(results: Results, clean: Floor, auroc: tuple[float, float, floa
     ).astype({"plain_convnet": float, "plain_mlp": float})
 
 
-def sets_table(results: Results) -> pd.DataFrame:
-    """A row for all images and for each population: how often the prediction set holds the truth, and its size."""
-    sets = results.predictions.prediction_set
+def sets_table(results: Results, sets: np.ndarray) -> pd.DataFrame:
+    """A row for all images and for each population: how often its prediction set, bool [N, 10], holds the truth."""
     covered, size = sets[np.arange(len(sets)), results.labels], sets.sum(1)
     groups = {"all": np.ones(len(sets), bool)}
     if results.has_writers:

@@ -11,7 +11,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +117,8 @@ def plant(fault: str, gate: str, control: Network, faulty: Network) -> Planted:
 def constant(inner: Recogniser, pixels: np.ndarray) -> Predictions:
     """The answer to the first image, whatever the image."""
     told = inner.predict(pixels)
-    return Predictions(**{one.name: np.repeat(getattr(told, one.name)[:1], len(told), axis=0) for one in fields(told)})
+    known = {name: values for name, values in vars(told).items() if values is not None}
+    return replace(told, **{name: np.repeat(values[:1], len(told), axis=0) for name, values in known.items()})
 
 
 def certain(inner: Recogniser, pixels: np.ndarray) -> Predictions:
@@ -138,7 +139,7 @@ def answered(told: Predictions, probabilities: np.ndarray) -> Predictions:
         digit=probabilities.argmax(1),
         confidence=probabilities.max(1),
         probabilities=probabilities,
-        prediction_set=probabilities == probabilities.max(1, keepdims=True),
+        prediction_set=None,
         abstained=np.zeros(len(told), bool),
         reason=np.full(len(told), None, object),
     )

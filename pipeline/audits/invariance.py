@@ -1,7 +1,8 @@
-"""What must not change the answer, what must not make it surer, and what must at least be recognised.
+"""What must not change the answer, and what must not make it surer.
 
-The three kinds of test of CheckList (Ribeiro, Wu, Guestrin and Singh, "Beyond Accuracy: Behavioral Testing of NLP
-Models with CheckList", ACL 2020): invariance, directional expectation and minimum functionality.
+Two of the three kinds of test of CheckList (Ribeiro, Wu, Guestrin and Singh, "Beyond Accuracy: Behavioral Testing of
+NLP Models with CheckList", ACL 2020): invariance and directional expectation. The third, minimum functionality, is the
+section `forms`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ import pandas as pd
 
 from pipeline.audits.gates import UNMEASURABLE, Estimate
 from pipeline.audits.inputs.directions import DIRECTIONS
-from pipeline.audits.inputs.strokes import STYLES
 from pipeline.audits.results import Results
 from pipeline.audits.statistics import exact_interval
 
@@ -21,11 +21,10 @@ DRAWS = 1000
 
 
 def measure(results: Results) -> dict[str, Any]:
-    """The gates invariance_lossless and invariance, confidence as images grow worse, digits drawn as strokes."""
+    """The gates invariance_lossless and invariance, and confidence as images grow worse."""
     lossless, small = unchanged(results, "lossless"), unchanged(results, "small")
     curves = confidences(results)
     shares = resampled_shares(results, curves)
-    ways = ways_of_writing(results)
     return {
         "invariance_lossless": worst(lossless),
         "invariance": worst(small),
@@ -33,7 +32,6 @@ def measure(results: Results) -> dict[str, Any]:
         "small": consistency(small),
         "directions": direction_table(curves, shares),
         "rises": rises(curves, shares),
-        "ways": ways,
     }
 
 
@@ -112,20 +110,3 @@ def rises(curves: Mapping[str, np.ndarray], shares: np.ndarray) -> pd.DataFrame:
             if low > 0:
                 rows.append({"damage": name, "start": start, "end": end, "rise_pp": 100 * float(step.mean())})
     return pd.DataFrame(rows, columns=["damage", "start", "end", "rise_pp"])
-
-
-def ways_of_writing(results: Results) -> pd.DataFrame:
-    """A row for each way of writing: how many were drawn, are right, and were abstained from."""
-    rows = []
-    for name, one in results.of("strokes").items():
-        told, digit = one.predictions, STYLES[name].digit
-        rows.append(
-            {
-                "way_of_writing": name,
-                "digit": digit,
-                "drawn": len(told),
-                "right": int((told.digit == digit).sum()),
-                "abstained": int(told.abstained.sum()),
-            }
-        )
-    return pd.DataFrame(rows, columns=["way_of_writing", "digit", "drawn", "right", "abstained"])

@@ -72,7 +72,7 @@ def answers(results: Results, images: np.ndarray, samples: pd.DataFrame) -> OutO
             confidence=confidence,
             probabilities=unknown,
             novelty=unknown[:, 0],
-            prediction_set=np.zeros(unknown.shape, bool),
+            prediction_set=None,
             abstained=samples["abstained"].to_numpy(bool),
             reason=np.full(len(samples), None, object),
         ),

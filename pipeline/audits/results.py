@@ -16,6 +16,8 @@ from serving.model.recogniser import CLASSES, Predictions
 TEST = "test"
 """The set of the test images themselves."""
 PROBABILITIES = [f"p{digit}" for digit in range(CLASSES)]
+BITS = 1 << np.arange(CLASSES)
+"""Of the digits in a set, as a number stands for it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Answered:
     """The answers to one set of M pictures, and those of its pictures that were kept.
 
     rows: int [M], of the test images that the pictures were made from, or counted from 0 where they show none.
-    kept: pictures, [H, W] in 0..255, by their place in the set.
+    kept: pictures, [H, W] in 0..255 or in colour, [H, W, 3], by their place in the set.
     """
 
     rows: np.ndarray
@@ -97,7 +99,7 @@ def to_tables(sets: Mapping[str, Answered]) -> tuple[pd.DataFrame, pd.DataFrame]
     answers["set"] = pd.Categorical(answers["set"], categories=list(sets))
     pictures = pd.DataFrame(
         [
-            (name, place, *picture.shape, np.rint(picture).astype(np.uint8).tobytes())
+            (name, place, *picture.shape[:2], np.rint(picture).astype(np.uint8).tobytes())
             for name, one in sets.items()
             for place, picture in one.kept.items()
         ],
@@ -108,6 +110,7 @@ def to_tables(sets: Mapping[str, Answered]) -> tuple[pd.DataFrame, pd.DataFrame]
 
 def _rows(name: str, one: Answered) -> pd.DataFrame:
     told = one.predictions
+    sets = told.prediction_set
     probabilities = dict(zip(PROBABILITIES, told.probabilities.astype(np.float32).T, strict=True))
     return pd.DataFrame(
         {
@@ -115,7 +118,7 @@ def _rows(name: str, one: Answered) -> pd.DataFrame:
             "row": one.rows.astype(np.int32),
             **probabilities,
             "novelty": told.novelty.astype(np.float32),
-            "prediction_set": (told.prediction_set @ (1 << np.arange(CLASSES))).astype(np.uint16),
+            **({} if sets is None else {"prediction_set": (sets @ BITS).astype(np.uint16)}),
             "abstained": told.abstained,
             "reason": pd.Categorical(told.reason, categories=["blank", "not_a_digit", "multiple", "uncertain"]),
         }
@@ -126,7 +129,8 @@ def from_tables(answers: pd.DataFrame, pictures: pd.DataFrame) -> dict[str, Answ
     """The inverse of `to_tables`."""
     kept: dict[str, dict[int, np.ndarray]] = {}
     for name, place, height, width, pixels in pictures.itertuples(index=False):
-        kept.setdefault(name, {})[place] = np.frombuffer(pixels, np.uint8).reshape(height, width)
+        colours = () if len(pixels) == height * width else (3,)
+        kept.setdefault(name, {})[place] = np.frombuffer(pixels, np.uint8).reshape(height, width, *colours)
     return {
         str(name): Answered(part["row"].to_numpy(np.int64), _predictions(part), kept.get(str(name), {}))
         for name, part in answers.groupby("set", observed=True, sort=False)
@@ -136,12 +140,13 @@ def from_tables(answers: pd.DataFrame, pictures: pd.DataFrame) -> dict[str, Answ
 def _predictions(part: pd.DataFrame) -> Predictions:
     probabilities = part[PROBABILITIES].to_numpy(np.float32)
     reason = part["reason"].astype(object)
+    sets = part.get("prediction_set")  # a column that is not there where no sets are promised
     return Predictions(
         digit=probabilities.argmax(1),
         confidence=probabilities.max(1),
         probabilities=probabilities,
         novelty=part["novelty"].to_numpy(np.float32),
-        prediction_set=(part["prediction_set"].to_numpy(np.int64)[:, None] >> np.arange(CLASSES) & 1).astype(bool),
+        prediction_set=None if sets is None else (sets.to_numpy(np.int64)[:, None] & BITS).astype(bool),
         abstained=part["abstained"].to_numpy(bool),
         reason=reason.where(reason.notna(), None).to_numpy(object),
     )

@@ -1,6 +1,8 @@
 """From an image file to the 28x28 pixels that the network knows: `decode` the bytes, `normalise` what they show."""
 
-from serving.images.decode import FORMATS, PNG, decode, is_small, read, to_grey
+from serving.images.brightness import to_grey
+from serving.images.decode import decode, is_small, read
+from serving.images.formats import FORMATS, PNG
 from serving.images.normalise import conforming, ink_box, normalise, normalise_all
 
 __all__ = [

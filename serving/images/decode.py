@@ -14,14 +14,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from serving.contract import JPEG_PIXELS
-from serving.errors import EMPTY_IMAGE, IMAGE_TOO_LARGE, NOT_AN_IMAGE, UNREADABLE_IMAGE, ApiError
+from serving.errors import EMPTY_IMAGE, IMAGE_TOO_LARGE, NOT_AN_IMAGE, OTHER_FORMAT, UNREADABLE_IMAGE, ApiError
 from serving.images import memory
+from serving.images.brightness import to_grey
+from serving.images.formats import FORMATS, MAGIC, PNG, name_of
 from serving.images.normalise import normalise
-from serving.model.recogniser import BLANK_CONTRAST
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-PNG = b"\x89PNG\r\n\x1a\n"
-MAGIC = (PNG, b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both takes less time to decode than to hand to a thread
 OTHER_PIXELS = 6_000_000
 PIXELS = {"PNG": 16_000_000, "WEBP": 4_000_000}  # of a WebP each takes 16 bytes
@@ -29,7 +27,6 @@ JPEG_COEFFICIENTS = 30_000_000  # of two bytes each, which the decoder of a JPEG
 WORKING_SIDE = 1024  # a larger image is first made smaller by a whole factor
 WORKING_BYTES = 28  # of each pixel of an image that is not larger, whatever its format
 TILE_SIDE = 256  # a larger one is converted in tiles of about so many pixels a side
-SOLID = 128  # alpha from which a pixel shows its own colour
 
 PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of a PNG's texts, once unpacked: Pillow would keep 64 million
 
@@ -51,12 +48,13 @@ def read(data: bytes) -> NDArray[np.float32]:
     0..255, turned as its EXIF data say, made smaller where it is larger than WORKING_SIDE.
 
     Raises ApiError: 400 for a damaged file; 413, before it is decoded, for one of more pixels than its format may have;
-    415 for bytes that are no such image.
+    415 for bytes that are no such image, which names what they are where that is known.
     """
     if not data:
         raise EMPTY_IMAGE()
     if not data.startswith(MAGIC):
-        raise NOT_AN_IMAGE()
+        name = name_of(data)
+        raise OTHER_FORMAT(name) if name else NOT_AN_IMAGE()
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels = _pixels(image)
@@ -72,28 +70,6 @@ def read(data: bytes) -> NDArray[np.float32]:
         raise IMAGE_TOO_LARGE("An image", OTHER_PIXELS) from error
     except Exception as error:  # Pillow raises nearly anything on damaged bytes: OSError, SyntaxError, KeyError, ...
         raise UNREADABLE_IMAGE() from error
-
-
-def to_grey(image: Image.Image) -> NDArray[np.float32]:
-    """L, RGB or RGBA as brightness, float32 [height, width] in 0..255.
-
-    What is transparent takes the colour of the paper: the middle one of the visible pixels, or, where these are all of
-    one brightness (ink alone), the opposite of it.
-    """
-    grey = np.asarray(image.convert("L"), dtype=np.float32)
-    if image.mode != "RGBA":
-        return grey
-    alpha = np.asarray(image.getchannel("A"), dtype=np.float32)
-    visible = grey[alpha >= SOLID] if (alpha >= SOLID).any() else grey[alpha > 0]
-    if not visible.size:
-        return np.zeros_like(grey)
-    paper = float(np.median(visible, overwrite_input=True))
-    if np.ptp(visible) < 2 * BLANK_CONTRAST:
-        paper = 255.0 if paper < 128 else 0.0
-    grey -= np.float32(paper)
-    grey *= alpha / np.float32(255)
-    grey += np.float32(paper)
-    return grey
 
 
 def _pixels(image: Image.Image) -> int:
@@ -149,14 +125,13 @@ def _smaller(image: Image.Image) -> Image.Image:
 
     It is converted tile by tile: a copy of the whole would take as much again, and `reduce` makes one of RGBA.
     """
-    if image.mode == "F" and max(np.nan_to_num(np.asarray(tile)).max() for _, tile in _tiles(image)) <= 1:
-        image = image.point(lambda value: value * 255)
+    depth = _depth(image) if image.mode.startswith(("I", "F")) else None
     shrink = _shrink(image)
     if shrink == 1:
-        return _simple(image)
+        return _simple(image, depth)
     reduced: Image.Image | None = None
     for (left, top), tile in _tiles(image):
-        small = _simple(tile).reduce(shrink)
+        small = _simple(tile, depth).reduce(shrink)
         if reduced is None:
             reduced = Image.new(small.mode, (math.ceil(image.width / shrink), math.ceil(image.height / shrink)))
         reduced.paste(small, (left // shrink, top // shrink))
@@ -175,16 +150,32 @@ def _tiles(image: Image.Image) -> Iterator[tuple[tuple[int, int], Image.Image]]:
             yield (left, top), image.crop(box)
 
 
-def _simple(image: Image.Image) -> Image.Image:
-    """Any mode as L, RGB, or RGBA where something may be transparent."""
-    if image.mode.startswith(("I", "F")):
-        image = _to_8_bits(image)
+def _simple(image: Image.Image, depth: tuple[float, float] | None) -> Image.Image:
+    """Any mode as L, RGB, or RGBA where something may be transparent. depth: its `_depth`, where that is not 8 bits."""
+    if depth:
+        image = _to_8_bits(image, *depth)
     mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == mode else image.convert(mode)  # converting to the same mode would copy it
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """An image of deeper pixels in 8 bits: whole numbers count to 65535, fractions to 255."""
-    values = np.asarray(image)
-    values = np.nan_to_num(values) if image.mode == "F" else values >> 8
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+def _depth(image: Image.Image) -> tuple[float, float]:
+    """Of an image of deeper pixels than 8 bits: the value that is black, and how many of 256 levels one more is.
+
+    As many bits count as are used, 8 or more: sensors put 10, 12 or 14 into 16. Fractions count to 1, unless some are
+    larger. Black is 0, or what is least where that is negative.
+    """
+    least = most = 0.0
+    for _, tile in _tiles(image):
+        values = np.asarray(tile)
+        finite = np.isfinite(values)
+        least = min(least, float(values.min(initial=0, where=finite)))
+        most = max(most, float(values.max(initial=0, where=finite)))
+    if image.mode == "F" and most <= 1:
+        return least, 255 / (1 - least)
+    return least, 2.0 ** (8 - max(int(most - least).bit_length(), 8))
+
+
+def _to_8_bits(image: Image.Image, black: float, scale: float) -> Image.Image:
+    """An image of deeper pixels in 8 bits, given its `_depth`. What is no number is black."""
+    values = (np.asarray(image, np.float32) - np.float32(black)) * np.float32(scale)
+    return Image.fromarray(np.nan_to_num(values, copy=False, posinf=255).clip(0, 255).astype(np.uint8))

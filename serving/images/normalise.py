@@ -11,26 +11,29 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from serving.images import memory
-from serving.model.recogniser import BLANK_CONTRAST, SIDE
+from serving.contract import SIDE
+from serving.images import clutter, memory
+from serving.images.clutter import WHOLE
+from serving.images.fit import CENTRE, centre_of_mass, fitted
+from serving.images.ground import Layer, border, frame, levels, resized, separated, standing_out
+from serving.model.recogniser import BLANK_CONTRAST
 
 INK_BYTES = 28  # of each pixel of a picture while its ink is told from the paper
-BOX = 20
-CENTRE = 14  # the pixel, counted from 0, nearest to which MNIST's images have their centre of mass
 OFF_CENTRE = 0.52  # how far from it MNIST's 70,000 images have it at most, along either axis
 INK = 0.2  # share of the strongest ink above which a pixel counts as ink
+BOLD = 0.3  # the same in 28x28
 FAINT = 0.1  # the same where MNIST's own box is measured: its longer side is 20, with 20 exceptions down to 18
 SMALL, LARGE = 17, 22  # what the longer side of the ink's box may measure in a 28x28 picture
+MARGIN = 2  # pixels beside wide ink in 28x28 that a digit which fills its picture would have reached
+SOFT = 0.15  # share of the ink's pixels that are neither faint nor full where it is drawn with hard edges
 FULL = 230.0  # ink at least this bright is not stretched
 PEAK = 0.95  # quantile of the ink's pixels that is stretched to 255
 PAPER_SHARE = 0.4  # of a 28x28 picture that is spotless paper; MNIST's images have 0.55 or more
-EVEN = 8.0  # grey levels by which even paper may differ along the border
 NOISY = 0.1  # share of the strongest ink beyond which what the paper shows makes place and size uncertain
 ROUGH = 0.2  # the same, beyond which an uneven ground cannot be taken away without harm to the ink
-DARK = 5.0  # how much more contrast dark ink must have than bright on such a ground
-SPECKS = 2  # lone bright pixels that a picture may have before they count as noise
-GRID = 40  # the ground is estimated on a picture of at most this many pixels a side
-EIGHT = np.ones((3, 3), np.bool_)  # pixels touch over edges and corners
+DARK = 25.0  # how much more contrast dark ink must have than bright on such a ground
+SPECKS = 8  # lone bright pixels that a picture may have before they count as noise
+ANALYSED = 256  # pixels a side of the picture on which ink is told from paper and from clutter
 
 
 def normalise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -47,11 +50,7 @@ def normalise(grey: NDArray[np.float32]) -> NDArray[np.float32]:
             if conforming(picture[None])[0]:
                 return picture
         return _repair(grey)
-    with memory.reserve(INK_BYTES * grey.size):
-        layer = _ink(grey)
-        if layer.ink.max() < BLANK_CONTRAST:
-            return np.zeros((SIDE, SIDE), np.float32)
-        return _fit(layer.ink, layer.noise > 0)
+    return _whatever_its_size(grey)
 
 
 def normalise_all(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -82,7 +81,7 @@ def conforming(pictures: NDArray[np.float32]) -> NDArray[np.bool_]:
     paper = (pictures == 0).sum(axis=(1, 2)) >= PAPER_SHARE * SIDE * SIDE
     ink = pictures > FAINT * peak[:, None, None]
     side = np.maximum(_extent(ink.any(axis=2)), _extent(ink.any(axis=1)))
-    down, right = _centre_of_mass(pictures)
+    down, right = centre_of_mass(pictures)
     off = np.maximum(np.abs(down - CENTRE), np.abs(right - CENTRE))
     result: NDArray[np.bool_] = (peak >= FULL) & paper & (side >= SMALL) & (side <= LARGE) & (off <= OFF_CENTRE)
     return result
@@ -95,35 +94,35 @@ def _extent(occupied: NDArray[np.bool_]) -> NDArray[np.int64]:
     return extent
 
 
-def _centre_of_mass(pictures: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Row and column, float64 [N] each, of the centre of mass of each of `pictures`, [N, height, width]."""
-    rows = pictures.sum(axis=2, dtype=np.float64)
-    columns = pictures.sum(axis=1, dtype=np.float64)
-    total = np.maximum(rows.sum(axis=1), 1)
-    down = (rows * np.arange(rows.shape[1])).sum(axis=1) / total
-    right = (columns * np.arange(columns.shape[1])).sum(axis=1) / total
-    return down, right
-
-
 def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bring a 28x28 picture to the convention as far as its paper and its ink can be told apart."""
-    if _two_toned(_border(grey)):
+    if _two_toned(border(grey)):
         return grey
-    layer = _ink(grey)
+    if clutter.within_frame(grey) != WHOLE:
+        return _whatever_its_size(grey)
+    layer = separated(grey)
     noise, peak = layer.noise, float(layer.ink.max())
     if peak < BLANK_CONTRAST:
         return np.zeros_like(grey)
     if noise > ROUGH * peak and layer.relief > 3 * noise:
         return 255 - grey if layer.darkness > DARK else grey
     ink = _stretch(layer.ink)
-    strokes = ink > INK * ink.max()
-    (top, bottom), (left, right) = _bounds(strokes)
-    side = max(bottom - top, right - left)
-    if noise > NOISY * peak or _specks(strokes) > SPECKS or side > LARGE:
+    strokes = ink > BOLD * ink.max()
+    if noise > NOISY * peak or _specks(strokes) > SPECKS:
         return ink
-    if side < SMALL:
-        return _fit(ink, noise > 0)
-    down, across = (float(CENTRE - place[0]) for place in _centre_of_mass(ink[None]))
+    kept = clutter.of_the_digit(strokes)
+    if kept is not strokes:
+        ink = ink * ndimage.binary_dilation(kept, clutter.EIGHT)
+        strokes = kept
+    (top, bottom), (left, right) = _bounds(strokes)
+    if _hard_edged(ink):  # drawn pixel by pixel, on purpose
+        return fitted(ink[top:bottom, left:right])
+    wide = right - left >= LARGE and (bottom - top <= LARGE or min(left, SIDE - right) >= MARGIN)
+    if wide and not _broad(strokes):
+        return ink  # digits are taller than wide: this is more than a digit
+    if not SMALL <= max(bottom - top, right - left) <= LARGE:
+        return fitted(ink[top:bottom, left:right])
+    down, across = (float(CENTRE - place[0]) for place in centre_of_mass(ink[None]))
     down, across = (0.0 if abs(shift) <= OFF_CENTRE else shift for shift in (down, across))
     rows = min(max(round(down), -top), SIDE - bottom)
     columns = min(max(round(across), -left), SIDE - right)
@@ -138,105 +137,9 @@ def _window(rows: int, columns: int) -> NDArray[np.float32]:
     return window
 
 
-class _Layer(NamedTuple):
-    """What was told of a picture's ink.
-
-    ink: float32 [height, width], 0 or more. noise: how strong that on the paper was, which is taken off the ink.
-    relief: by how much the ground behind the ink varies. contrast: how much ink stands out from the noise.
-    darkness: the contrast of what is darker than its ground divided by that of what is brighter.
-    """
-
-    ink: NDArray[np.float32]
-    noise: float = 0.0
-    relief: float = 0.0
-    contrast: float = 0.0
-    darkness: float = 1.0
-
-
-def _ink(grey: NDArray[np.float32]) -> _Layer:
-    """What stands out from the paper.
-
-    Even paper has the border's middle brightness, and the ink is on the side with more contrast. Behind uneven paper
-    lies a slowly varying ground, which is taken away with the noise that remains at the border.
-    """
-    border = _border(grey)
-    darker, paper, lighter = _levels(border, 0.2, 0.5, 0.8)
-    if lighter - darker <= EVEN:
-        above = grey - np.float32(paper)
-        dark, bright = np.clip(-above, 0, None), np.clip(above, 0, None)
-        return _Layer(dark if np.square(dark).sum() > np.square(bright).sum() else bright)
-    ink, shade = _above_ground(grey), _above_ground(255 - grey)
-    darkness = shade.contrast / max(ink.contrast, 1.0)
-    return (shade if darkness > 1 else ink)._replace(darkness=darkness)
-
-
-def _above_ground(grey: NDArray[np.float32]) -> _Layer:
-    """Ink brighter than a slowly varying ground."""
-    ground = _ground(grey)
-    ink = np.maximum(grey - ground, 0)
-    noise, strongest_noise = (float(level) for level in np.quantile(_frame(ink), (0.8, 0.95)))
-    excess = np.maximum(ink - np.float32(strongest_noise), 0)
-    contrast = float(np.square(excess, out=excess).sum())
-    ink -= np.float32(noise)
-    return _Layer(np.maximum(ink, 0, out=ink), noise, float(np.ptp(ground)), contrast)
-
-
-def _ground(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The ground behind bright strokes, float32 [height, width]: a morphological opening, smoothed.
-
-    The opening (Serra 1982, "Image Analysis and Mathematical Morphology") removes whatever is narrower than a quarter
-    of the picture.
-    """
-    height, width = grey.shape
-    size = (min(width, GRID), min(height, GRID))
-    small = grey if size == (width, height) else _resized(grey, size, Image.Resampling.BOX)
-    reach = max(size) // 4 | 1
-    eroded = ndimage.minimum_filter(small, reach, mode="nearest")
-    opened = ndimage.maximum_filter(eroded, reach, mode="nearest")  # grey_opening gives the same in twice the time
-    return _resized(_mean(opened, reach), (width, height), Image.Resampling.BILINEAR)
-
-
-def _mean(picture: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """The mean of the square of `reach`, an odd number of pixels, around each pixel: float32 [height, width].
-
-    Added up in float32: ndimage's uniform_filter adds in float64, and other last bits are other answers than those
-    that were audited.
-    """
-    for axis, length in enumerate(picture.shape):
-        near = np.arange(length) + np.arange(-(reach // 2), reach // 2 + 1)[:, None]
-        first, *others = near.clip(0, length - 1)
-        result = picture.take(first, axis)
-        for places in others:
-            result += picture.take(places, axis)
-        result /= np.float32(reach)
-        picture = result
-    return picture
-
-
-def _resized(picture: NDArray[np.float32], size: tuple[int, int], method: Image.Resampling) -> NDArray[np.float32]:
-    """`picture` at another size, (width, height)."""
-    return np.asarray(Image.fromarray(picture).resize(size, method))
-
-
-def _border(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-
-
-def _frame(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The pixels of the border and, where there are any within, of the next ring."""
-    inner = grey[1:-1, 1:-1]
-    return np.concatenate([_border(grey), _border(inner)]) if inner.size else _border(grey)
-
-
-def _levels(values: NDArray[np.float32], *shares: float) -> list[float]:
-    """The quantiles of a few `values`, without interpolation: much quicker than NumPy's."""
-    ordered = np.sort(values)
-    return [float(ordered[round(share * (len(ordered) - 1))]) for share in shares]
-
-
 def _two_toned(border: NDArray[np.float32]) -> bool:
     """Whether a border is partly of one brightness and partly of another, with next to nothing between."""
-    low, darker, lighter, high = _levels(border, 0.05, 0.2, 0.8, 0.95)
+    low, darker, lighter, high = levels(border, 0.05, 0.2, 0.8, 0.95)
     if lighter - darker <= 128:
         return False
     between = np.abs(2 * border - low - high) < (high - low) / 2
@@ -245,8 +148,21 @@ def _two_toned(border: NDArray[np.float32]) -> bool:
 
 def _specks(strokes: NDArray[np.bool_]) -> int:
     """How many components of `strokes`, bool [height, width], are a single pixel."""
-    labels, _ = ndimage.label(strokes, EIGHT)
+    labels, _ = ndimage.label(strokes, clutter.EIGHT)
     return int((np.bincount(labels.ravel())[1:] == 1).sum())
+
+
+def _hard_edged(ink: NDArray[np.float32]) -> bool:
+    """Whether hardly a pixel of ink, float32 [28, 28], lies between paper and full strength."""
+    strongest = ink.max()
+    between = (ink > FAINT * strongest) & (ink < (1 - FAINT) * strongest)
+    return bool(between.sum() <= SOFT * (ink > FAINT * strongest).sum())
+
+
+def _broad(strokes: NDArray[np.bool_]) -> bool:
+    """Whether `strokes`, bool [28, 28], are wider than a digit even where they are thick."""
+    thick = ndimage.binary_opening(strokes, clutter.EIGHT).any(axis=0)
+    return bool(thick.any() and np.ptp(np.flatnonzero(thick)) >= LARGE - 1)
 
 
 def _stretch(ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -264,41 +180,76 @@ def _bounds(strokes: NDArray[np.bool_]) -> tuple[tuple[int, int], tuple[int, int
     return (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
 
 
+def _whatever_its_size(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    with memory.reserve(INK_BYTES * grey.size):
+        found = _found(grey)
+        return np.zeros((SIDE, SIDE), np.float32) if found is None else fitted(found.ink)
+
+
+class _Found(NamedTuple):
+    """A digit's ink, float32 [bottom - top, right - left], and where in the picture it was cut out."""
+
+    ink: NDArray[np.float32]
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def _found(grey: NDArray[np.float32]) -> _Found | None:
+    """The ink of the digit in brightness, float32 [height, width]; None where there is none.
+
+    What is ink is told on a picture of at most ANALYSED pixels a side; it is cut out of the picture itself.
+    """
+    shrink = -(-max(grey.shape) // ANALYSED)
+    small = grey if shrink == 1 else np.asarray(Image.fromarray(grey).reduce(shrink))
+    inner = clutter.within_frame(small)
+    origin = [cut.start or 0 for cut in inner]
+    layer = separated(np.ascontiguousarray(small[inner]))
+    if layer.ink.max() < BLANK_CONTRAST:
+        return None
+    strokes = clutter.of_the_digit(_strokes(layer))
+    (top, bottom), (left, right) = _bounds(strokes)
+    cut = np.s_[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1]
+    kept = ndimage.binary_dilation(strokes[cut], clutter.EIGHT)
+    if shrink == 1:
+        ink = layer.ink[cut] * kept
+    else:
+        height, width = kept.shape
+        first = [(cut[axis].start + origin[axis]) * shrink for axis in (0, 1)]
+        part = grey[first[0] : first[0] + height * shrink, first[1] : first[1] + width * shrink]
+        ground = layer.ground
+        if ground.size > 1:
+            ground = resized(ground[cut], (width * shrink, height * shrink), Image.Resampling.BILINEAR)
+            ground = ground[: part.shape[0], : part.shape[1]]
+        ink = standing_out(part, ground, layer.dark) - np.float32(layer.noise)
+        ink = (
+            np.maximum(ink, 0, out=ink)
+            * np.kron(kept, np.ones((shrink, shrink), np.bool_))[: part.shape[0], : part.shape[1]]
+        )
+        origin = [first[0] - cut[0].start, first[1] - cut[1].start]
+    (top, bottom), (left, right) = _bounds(ink > INK * ink.max())
+    down, across = cut[0].start + origin[0], cut[1].start + origin[1]
+    return _Found(ink[top:bottom, left:right], top + down, left + across, bottom + down, right + across)
+
+
+def _strokes(layer: Layer) -> NDArray[np.bool_]:
+    """Where there is ink. Over noise it is smoothed, and ink is what exceeds the strongest noise along the border."""
+    if not layer.noise:
+        return layer.ink > INK * layer.ink.max()
+    ink = ndimage.uniform_filter(layer.ink, 3)
+    peak = float(ink.max())
+    [strongest_noise] = levels(frame(ink), 0.99)
+    return ink > max(INK * peak, min(1.3 * strongest_noise, peak / 2))
+
+
 def ink_box(grey: NDArray[np.float32]) -> tuple[int, int, int, int] | None:
     """Top, left, bottom and right of the ink that `normalise` cuts out of a picture, float32 [height, width] in 0..255.
 
-    None where there is no ink, where it was found by more than its strength, or in 28x28, which is not cropped.
+    None where there is no ink, or in 28x28, which is not always cropped.
     """
+    if grey.shape == (SIDE, SIDE):
+        return None
     with memory.reserve(INK_BYTES * grey.size):
-        layer = _ink(grey)
-        strongest = layer.ink.max()
-        if grey.shape == (SIDE, SIDE) or layer.noise or strongest < BLANK_CONTRAST:
-            return None
-        (top, bottom), (left, right) = _bounds(layer.ink > INK * strongest)
-        return top, left, bottom, right
-
-
-def _fit(ink: NDArray[np.float32], noisy: bool) -> NDArray[np.float32]:
-    """Scale the ink's box to fit 20x20 and put its centre of mass on its place in 28x28.
-
-    Over noise the picture is smoothed first, and ink is what exceeds the strongest of the frame's noise.
-    """
-    threshold = INK * float(ink.max())
-    if noisy:
-        ink = _mean(ink, 5 if max(ink.shape) > 300 else 3)
-        strongest_noise = 1.3 * float(np.quantile(_frame(ink), 0.99))
-        threshold = max(INK * float(ink.max()), min(strongest_noise, float(ink.max()) / 2))
-        ink = np.where(ink > 0.7 * threshold, ink, np.float32(0))
-    (top, bottom), (left, right) = _bounds(ink > threshold)
-    ink = np.ascontiguousarray(ink[top:bottom, left:right])
-    height, width = ink.shape
-    scale = BOX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = _resized(ink, size, Image.Resampling.BILINEAR)
-    small = small / small.max() * 255  # in this order nothing exceeds 255
-    down, across = (CENTRE - float(place[0]) for place in _centre_of_mass(small[None]))
-    top = min(max(round(down), 0), SIDE - size[1])
-    left = min(max(round(across), 0), SIDE - size[0])
-    canvas = np.zeros((SIDE, SIDE), np.float32)
-    canvas[top : top + size[1], left : left + size[0]] = small
-    return canvas
+        found = _found(grey)
+    return found and (found.top, found.left, found.bottom, found.right)

@@ -36,7 +36,8 @@ class Predictions:
     confidence: float32 [N], the probability of that digit.
     probabilities: float32 [N, 10], calibrated, each row summing to 1.
     novelty: float32 [N], how far the image lies from the digits that the network learnt from; about 1 for most digits.
-    prediction_set: bool [N, 10], the digits that cannot be ruled out; none where the image is blank.
+    prediction_set: bool [N, 10], the digits that cannot be ruled out, none of them where the image is blank; None where
+    the model promises no sets.
     abstained: bool [N].
     reason: object [N], why it abstained, None where it answered.
     """
@@ -45,7 +46,7 @@ class Predictions:
     confidence: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     novelty: NDArray[np.float32]
-    prediction_set: NDArray[np.bool_]
+    prediction_set: NDArray[np.bool_] | None
     abstained: NDArray[np.bool_]
     reason: NDArray[np.object_]
 
@@ -61,7 +62,8 @@ class Recogniser:
     confidence_threshold: below it the answer is withheld as "uncertain".
     novelty_threshold: above it the image is "not_a_digit".
     conformal_threshold: a digit at least this probable belongs to the prediction set (least ambiguous set-valued
-    classifier: Sadinle, Lei and Wasserman 2019, JASA 114).
+    classifier: Sadinle, Lei and Wasserman 2019, JASA 114); None where the file has 0, which would rule nothing out: too
+    few labels to promise sets by.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +89,7 @@ class Recogniser:
         self.source = _text(metadata, "source", path)
         self.confidence_threshold = _number(metadata, "confidence_threshold", path, 1)
         self.novelty_threshold = _number(metadata, "novelty_threshold", path, np.inf)
-        self.conformal_threshold = _number(metadata, "conformal_threshold", path, 1)
+        self.conformal_threshold = _number(metadata, "conformal_threshold", path, 1) or None
 
         inputs = {item.name: item.shape[1:] for item in self._session.get_inputs()}
         outputs = {item.name for item in self._session.get_outputs()}
@@ -97,6 +99,11 @@ class Recogniser:
                 f" expected the input pixels [N, {SIDE}, {SIDE}] and the outputs probabilities and novelty:"
                 " a model of an earlier version must be trained again"
             )
+
+    @property
+    def least_confidence(self) -> float:
+        """Below it the answer is withheld as "uncertain": also where the prediction set would be empty."""
+        return max(self.confidence_threshold, self.conformal_threshold or 0.0)
 
     def predict(self, pixels: NDArray[np.float32]) -> Predictions:
         """Answer for `pixels`, float32 [N, 28, 28] in 0..255, ink bright on a dark ground.
@@ -110,8 +117,10 @@ class Recogniser:
         probabilities, novelty = self.look(pixels)
         confidence = probabilities.max(axis=1)
         blank = np.ptp(pixels, axis=(1, 2)) < BLANK_CONTRAST
-        prediction_set = (probabilities >= self.conformal_threshold) & ~blank[:, None]
-        uncertain = (confidence < self.confidence_threshold) | ~prediction_set.any(axis=1)
+        prediction_set = None
+        uncertain = confidence < self.least_confidence
+        if self.conformal_threshold is not None:
+            prediction_set = (probabilities >= self.conformal_threshold) & ~blank[:, None]
         novel = novelty > self.novelty_threshold
         reason = np.full(len(pixels), None, dtype=object)
         reason[uncertain] = "uncertain"

@@ -25,7 +25,7 @@ export function showAnswer(answer) {
   const empty = !answer || answer.reason === "blank";
   wells.forEach(({ row, share, fill }, digit) => {
     const probability = empty ? 0 : answer.probabilities[digit];
-    row.classList.toggle("in", !empty && answer.prediction_set.includes(digit));
+    row.classList.toggle("in", !empty && (answer.prediction_set?.includes(digit) ?? digit === answer.digit));
     row.setAttribute("aria-label", `${digit}: ${percent(probability)}`);
     fill.style.height = `${100 * probability}%`;
     share.textContent = probability >= 0.005 ? percent(probability) : "";
@@ -40,11 +40,12 @@ export function showFailure(message) {
 function words({ digit, confidence, reason, prediction_set }) {
   if (reason) {
     const [said, more] = REASONS[reason];
-    return [said, more ?? doubt(prediction_set)];
+    return [said, more ?? (prediction_set ? doubt(prediction_set) : "Perhaps larger, or in plainer strokes?")];
   }
+  const said = `It is ${digit === 8 ? "an" : "a"} ${digit}, ${percent(confidence).replace(">", "more than")} sure.`;
+  if (!prediction_set) return [said, ""];
   const others = prediction_set.filter((other) => other !== digit);
-  return [`It is ${digit === 8 ? "an" : "a"} ${digit}, ${percent(confidence).replace(">", "more than")} sure.`,
-    others.length ? `I cannot rule out ${either(others)}.` : "Every other digit is ruled out."];
+  return [said, others.length ? `I cannot rule out ${either(others)}.` : "Every other digit is ruled out."];
 }
 
 const doubt = (digits) => (digits.length > 5 ? "It could be nearly any digit." : `It could be ${either(digits)}.`);

@@ -3,7 +3,8 @@
 import { blank, encoded, fit, load } from "./image.js";
 
 const INK = "#141b2d";
-const WIDTH = 40; // of a stroke, on 560 pixels
+const WIDTH = 40; // of a stroke as it is shown, on 560 pixels
+const [FINE, BROAD] = [0.08, 0.12]; // the widths of a stroke as it is sent, as shares of the drawing's longer side
 const SENT = 280; // side of the picture that is sent
 const STEP = 20; // what an arrow key moves the pen by; with Shift a quarter
 
@@ -55,19 +56,8 @@ export class Paper {
     const { width, height } = this.canvas;
     this.pen.clearRect(0, 0, width, height);
     if (this.image?.picture) fit(this.pen, this.image.picture, width, height);
-    this.strokes.forEach((stroke) => this.#ink(stroke));
+    this.strokes.forEach((stroke) => ink(this.pen, stroke, WIDTH));
     this.#tell();
-  }
-
-  #ink(stroke) {
-    const pen = this.pen;
-    pen.strokeStyle = INK;
-    pen.lineWidth = WIDTH;
-    pen.lineCap = pen.lineJoin = "round";
-    pen.beginPath();
-    stroke.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
-    if (stroke.length === 1) pen.lineTo(stroke[0][0] + 0.01, stroke[0][1]); // a line of no length would leave no dot
-    pen.stroke();
   }
 
   #tell() {
@@ -77,9 +67,16 @@ export class Paper {
     else this.changed(image ? () => image.file : null);
   }
 
+  /** The drawing as it is sent: as it is shown where there is an image under it, else with a pen that suits its size. */
   #drawing() {
+    const { canvas, strokes, image } = this;
     const copy = blank(SENT, SENT);
-    copy.drawImage(this.canvas, 0, 0, SENT, SENT);
+    copy.scale(SENT / canvas.width, SENT / canvas.height);
+    if (image?.picture) copy.drawImage(canvas, 0, 0);
+    else {
+      const width = suited(strokes);
+      strokes.forEach((stroke) => ink(copy, stroke, width));
+    }
     return encoded(copy.canvas, "image/png");
   }
 
@@ -97,7 +94,7 @@ export class Paper {
 
   #go(points) {
     this.stroke.push(...points);
-    this.#ink(this.stroke.slice(-points.length - 1));
+    ink(this.pen, this.stroke.slice(-points.length - 1), WIDTH);
     this.#tell();
   }
 
@@ -153,3 +150,23 @@ export class Paper {
     this.nib.style.top = `${(100 * this.at[1]) / this.canvas.height}%`;
   }
 }
+
+function ink(pen, stroke, width) {
+  pen.strokeStyle = INK;
+  pen.lineWidth = width;
+  pen.lineCap = pen.lineJoin = "round";
+  pen.beginPath();
+  stroke.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+  if (stroke.length === 1) pen.lineTo(stroke[0][0] + 0.01, stroke[0][1]); // a line of no length would leave no dot
+  pen.stroke();
+}
+
+/** The width of a pen that keeps a small drawing from being a blob; a dot stays one. */
+function suited(strokes) {
+  const points = strokes.flat();
+  const side = Math.max(...[0, 1].map((axis) => extent(points.map((point) => point[axis]))));
+  return side < WIDTH ? WIDTH : Math.min(Math.max(WIDTH, FINE * side), BROAD * side);
+}
+
+const extent = (values) => values.reduce((most, value) => Math.max(most, value), -Infinity)
+  - values.reduce((least, value) => Math.min(least, value), Infinity);

@@ -36,7 +36,7 @@ function arrives({ picture: raster, box }) {
   }
   return {
     title: "What arrives",
-    text: "Your picture, without its colours. "
+    text: "Your picture, without its colours; a small drawing comes in finer strokes. "
       + (box ? "The blue frame is drawn around the ink. What lies outside is paper, and is cut away."
         : "Where the paper has shadows or noise they are taken away first; a picture of 28 × 28 pixels stays as it is."),
     figure: canvas,

@@ -30,6 +30,7 @@ def test_answers_agree_with_themselves(service, audited):
         assert told["confidence"] == probabilities.max()
         assert told["digit"] == (None if told["abstained"] else probabilities.argmax())
         assert (told["reason"] is not None) == told["abstained"]
+        assert (told["prediction_set"] is None) == (known["conformal_threshold"] is None)
         assert told["model"] == model
 
 

@@ -1,6 +1,7 @@
 """Drawing, and the answer that appears meanwhile."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -28,6 +29,22 @@ def test_a_digit_is_read_and_its_well_is_full(visitor):
     assert well(visitor, 7) > 0.7
     assert well(visitor, 0) < 0.1
     assert dark(visitor.looks_at("#paper")).mean() > 0.05
+
+
+@pytest.mark.parametrize("reason", [None, "uncertain"])
+def test_where_no_prediction_set_is_promised_the_page_rules_nothing_in_or_out(desktop, reason):
+    def answer(route: Route) -> None:
+        told = route.fetch().json()
+        digit = None if reason else told["digit"]
+        route.fulfill(json=told | {"prediction_set": None, "reason": reason, "digit": digit, "abstained": bool(reason)})
+
+    desktop.page.route("**/predict", answer)
+    desktop.draw(SEVEN)
+    desktop.reads("I am not sure enough" if reason else "It is a 7")
+    more = desktop.page.locator("#more").inner_text()
+    assert bool(more) == bool(reason)
+    assert not re.search("rule|could be", more)
+    assert desktop.page.locator("#wells .in").all_inner_texts() == ([] if reason else [">\u00a099.9\u00a0%\n7"])
 
 
 def test_the_answer_appears_before_the_pen_is_lifted(desktop):

@@ -1,4 +1,4 @@
-"""A made-up data/processed/: every image tells by two of its pixels who wrote it and which digit it is."""
+"""Made-up data/processed/ and data/drawn/: two pixels of every image tell who wrote it and which digit it is."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ WRITERS, DIGITS, VALIDATION = 60, 20, 5
 
 
 def process(known: bool) -> None:
-    """Write train and val, and samples.parquet; no test set, which nothing that trains may open."""
+    """Write train, val, samples.parquet and what was drawn of them; no test set, which nothing that trains may open."""
     writer = np.repeat(np.arange(WRITERS), DIGITS)
     labels = np.random.default_rng(0).integers(0, 10, len(writer)).astype(np.uint8)
     images = np.zeros((len(writer), 28, 28), np.uint8)
@@ -25,6 +25,17 @@ def process(known: bool) -> None:
     samples[["source_row", "components"]] = 0
     parts = {name: samples[samples["split"] == name] for name in ("train", "val")}
     table = pd.concat([part.assign(row=range(len(part))) for part in parts.values()])
-    save(
-        Path("data/processed"), {name: (images[part.index], labels[part.index]) for name, part in parts.items()}, table
-    )
+    arrays = {name: (images[part.index], labels[part.index]) for name, part in parts.items()}
+    save(Path("data/processed"), arrays, table)
+    learnt = arrays["train"]
+    write(Path("data/drawn/train"), {"images": learnt[0], "labels": learnt[1], "rows": np.arange(len(learnt[1]))})
+    write(Path("data/drawn/non_digits"), {"images": images[:50, ::-1]})
+    sheets = {f"{name}_sheets": 255 - np.pad(shown, [(0, 0), (6, 6), (6, 6)]) for name, (shown, _) in arrays.items()}
+    rows = {f"{name}_rows": np.arange(len(labels)) for name, (_, labels) in arrays.items()}
+    write(Path("data/drawn/sheets"), {**sheets, **rows})
+
+
+def write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)

@@ -78,7 +78,7 @@ def test_who_was_asked_stands_beside_the_answers(asked):
     assert (facts["network"], facts["source"]) == ("convnet", recogniser.source)
     assert facts["version"] == recogniser.version
     assert facts["novelty_threshold"] == recogniser.novelty_threshold
-    assert facts["least_confidence"] == max(recogniser.confidence_threshold, recogniser.conformal_threshold)
+    assert facts["least_confidence"] == recogniser.least_confidence
 
 
 def test_a_source_that_is_not_named_is_not_attacked(asked):

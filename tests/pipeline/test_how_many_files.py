@@ -1,4 +1,4 @@
-"""How many files it takes to add a preset, a kind of network, a gate or a corruption: one of each, added to a copy.
+"""How many files it takes to add a preset, a kind of network, a gate or a kind of picture: one of each, on a copy.
 
 A source is added in tests/pipeline/data/test_sources.py.
 """
@@ -41,6 +41,12 @@ def mirror(images: Batch, severity: float, rng: np.random.Generator) -> Batch:
     """Left and right change places."""
     return images[:, :, ::-1]
 '''
+SENT = """
+
+@kind("stamped", "a stamp over the digit", 1, 2, 3)
+def stamped(digit: Digit, strength: int, rng: np.random.Generator) -> bytes:
+    return png(painted(written(digit, rng).ink, 60 * strength))
+"""
 GATE = """        Gate("two_errors", "accuracy", "Errors, doubled", "twice the errors", "at most"),
         Gate(
             "error","""
@@ -159,6 +165,26 @@ measures = robustness.measure(replace(results, sets=sets, bootstrap=50))
 print("mirror" in measures["corruptions"].to_string(), len(measures["corruptions"]))
 """
     assert run(code, script) == "True 16\n"
+
+
+def test_what_people_send_is_one_function(code):
+    before = contents(code)
+    with (code / "pipeline/audits/inputs/as_sent/paper.py").open("a") as file:
+        file.write(SENT)
+    assert changed(code, before) == {"pipeline/audits/inputs/as_sent/paper.py"}
+    script = """
+import numpy as np
+from pipeline.audits import as_sent
+from pipeline.audits.inputs.catalogue import as_sent_sets
+from pipeline.audits.results import Answered
+from tests.pipeline.audits import made_up
+results = made_up.results(made_up.handwriting(np.random.default_rng(0), 10, 5, 4), np.zeros(60, bool))
+sets = {one.name: Answered(one.rows, made_up.predictions(results.labels[one.rows], one.rows < 0))
+        for one in as_sent_sets(results)}
+from dataclasses import replace
+print(len([kind for kind in as_sent.measure(replace(results, sets=sets))["kinds"]["kind"] if kind == "stamped"]))
+"""
+    assert run(code, script) == "1\n"
 
 
 def test_a_gate_is_a_row_its_measure_and_its_threshold(code):

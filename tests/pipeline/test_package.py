@@ -3,6 +3,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -78,6 +79,16 @@ def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
         with pytest.raises(package.PackageError, match="the probabilities differ by"):
             package.try_out(url, other, images // 6)
     assert contents(serve.BENTO) == kept, "serving changed the Bento's files"
+
+
+def test_a_bento_that_promises_no_prediction_sets_names_none(project):
+    toy_model.write(package.MODEL, toy_model.NO_SETS)
+    package.main([])
+    with serve.running(serve.BENTO) as url, httpx.Client(base_url=url) as client:
+        assert client.get("/model").json()["conformal_threshold"] is None
+        pixels = np.load(package.IMAGES)[:3].tolist()
+        answers = client.post("/predict_pixels", json={"batch": pixels}).json()["predictions"]
+        assert [one["prediction_set"] for one in answers] == [None] * 3
 
 
 def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project):

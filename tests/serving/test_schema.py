@@ -72,6 +72,7 @@ def test_answers_say_what_the_recogniser_does_also_where_it_abstains(tmp_path):
     pixels = np.stack([*digits, np.zeros((28, 28))]).astype(np.float32)
     for some in (pixels, pixels[:1], pixels[-1:]):
         predictions = recogniser.predict(some)
+        assert predictions.prediction_set is not None
         answers = [
             schema.Answer.model_validate_json(orjson.dumps(answer))
             for answer in schema.answers(predictions, recogniser)
@@ -91,3 +92,11 @@ def test_answers_say_what_the_recogniser_does_also_where_it_abstains(tmp_path):
             assert (answer.abstained, answer.reason) == (reason is not None, reason)
             assert answer.model == schema.ModelRef(name="toy", version=recogniser.version)
     assert {None, "blank"} < set(recogniser.predict(pixels).reason)  # and others
+
+
+def test_a_model_that_promises_no_sets_names_none(tmp_path):
+    recogniser = Recogniser(toy_model.write(tmp_path / "model.onnx", toy_model.NO_SETS))
+    pixels = np.stack([toy_model.image(4), toy_model.image(3) | toy_model.image(8), toy_model.image(0, 0)])
+    answers = schema.answers(recogniser.predict(pixels.astype(np.float32)), recogniser)
+    assert [schema.Answer.model_validate(one).prediction_set for one in answers] == [None] * 3
+    assert [one["reason"] for one in answers] == [None, "uncertain", "blank"]

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.audits.inputs import canvas, lossless, morphology, non_digits
+from pipeline.audits.inputs import as_sent, canvas, lossless, morphology, non_digits
 from pipeline.audits.inputs.corruptions import CORRUPTIONS, CURVES, corrupt
 from pipeline.audits.inputs.directions import DIRECTIONS
 from pipeline.audits.inputs.kept import (
+    failed,
     first_and_least_doubted,
     first_of_each_digit,
     spread,
     surest_misled,
     surest_mistakes,
 )
+from pipeline.audits.inputs.pen import PENS
 from pipeline.audits.inputs.picture_set import PictureSet
 from pipeline.audits.inputs.small import JPEG, SMALL, changed
 from pipeline.audits.inputs.strokes import STYLES, draw
@@ -31,8 +33,10 @@ SEVERITY_IMAGES = 2000
 MORPHOLOGY_IMAGES = 1000
 LOSSLESS_IMAGES = 2000
 DIRECTION_IMAGES = 1000
-DRAWINGS = 20
-"""Of each way of writing."""
+SENT = 500
+"""Test digits, of each kind as they are sent and in each strength."""
+DRAWINGS = 5
+"""Of each form with each pen."""
 NON_DIGITS = 1000
 """Pictures in each set, at most."""
 FOOLING = 200
@@ -55,7 +59,8 @@ def picture_sets(test: TestSet) -> list[PictureSet]:
         *lossless_sets(test),
         *small_sets(test),
         *direction_sets(test),
-        *stroke_sets(test),
+        *as_sent_sets(test),
+        *form_sets(test),
         *non_digit_sets(test),
     ]
 
@@ -168,20 +173,32 @@ def direction_sets(test: TestSet) -> Iterator[PictureSet]:
             )
 
 
-def stroke_sets(test: TestSet) -> Iterator[PictureSet]:
-    """Digits drawn as strokes, in the ways that people write them."""
+def as_sent_sets(test: TestSet) -> Iterator[PictureSet]:
+    """Some images, each set of others, as people send them: of each kind in each strength."""
+    for name, kind in as_sent.KINDS.items():
+        for strength in range(1, as_sent.STRENGTHS + 1):
+            rng = test.rng(f"as sent: {name} {strength}")
+            rows, seed = _some(test, SENT, rng), int(rng.integers(2**32))
+            encode = partial(as_sent.sent, name, strength, seed)
+            keep = partial(failed, labels=test.labels[rows], always=(0,), lenient=kind.lenient)
+            yield PictureSet(f"as_sent/{name}/{strength}", rows, partial(_images, test, rows), "file", encode, keep)
 
-    @cache
-    def drawings() -> dict[str, np.ndarray]:
-        rng = test.rng("strokes")
-        return {name: np.stack([draw(style, rng) for _ in range(DRAWINGS)]) for name, style in STYLES.items()}
+
+def _images(test: TestSet, rows: np.ndarray) -> np.ndarray:
+    return test.images[rows]
+
+
+def form_sets(test: TestSet) -> Iterator[PictureSet]:
+    """Digits drawn as strokes, in each form that people write them in, with each pen in turn."""
+    places = np.arange(len(PENS) * DRAWINGS)
 
     def drawn(name: str) -> np.ndarray:
-        return drawings()[name]
+        rng = test.rng(f"forms: {name}")
+        return np.stack([draw(STYLES[name], rng, pen) for pen in PENS.values() for _ in range(DRAWINGS)])
 
-    places = np.arange(DRAWINGS)
-    for name in STYLES:
-        yield PictureSet(f"strokes/{name}", places, partial(drawn, name), keep=lambda _: places)
+    for name, style in STYLES.items():
+        keep = partial(failed, labels=np.full(len(places), style.digit), always=places[::DRAWINGS])
+        yield PictureSet(f"forms/{name}", places, partial(drawn, name), keep=keep)
 
 
 def non_digit_sets(test: TestSet) -> Iterator[PictureSet]:

@@ -1,11 +1,13 @@
 """Which pictures of a set the report shows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.audits.results import TestSet
 from serving.model.recogniser import Predictions
 
-EXAMPLES, SHOWN, MISLED = 10, 6, 8
+EXAMPLES, SHOWN, MISLED, FAILED = 10, 6, 8, 5
 
 
 def first_of_each_digit(test: TestSet) -> np.ndarray:
@@ -38,6 +40,17 @@ def surest_misled(told: Predictions, labels: np.ndarray) -> np.ndarray:
     first = slice(len(labels))
     order = np.lexsort((-told.confidence[first], told.abstained[first], told.digit[first] == labels))
     return np.asarray(order[:MISLED])
+
+
+def failed(told: Predictions, labels: np.ndarray, always: Sequence[int], lenient: bool = False) -> np.ndarray:
+    """Places, int, of those ``always`` kept, then of 5 at most that failed: the surest wrong answers first.
+
+    After these those abstained from, unless that is right too (``lenient``). ``labels`` is [M].
+    """
+    wrong = ~told.abstained & (told.digit != labels)
+    missed = wrong | (told.abstained & (not lenient))
+    order = np.lexsort((-told.confidence, ~wrong, ~missed))[: min(FAILED, int(missed.sum()))]
+    return np.concatenate([always, order[~np.isin(order, always)]]).astype(int)
 
 
 def spread(places: np.ndarray, count: int) -> np.ndarray:

@@ -20,6 +20,13 @@ def clouds(dimensions: int, count: int = 2000) -> np.ndarray:
     )
 
 
+def far(dimensions: int) -> np.ndarray:
+    """Non-digits so far off along the first dimension that nothing else is like them, float32 [200, dimensions]."""
+    features = clouds(dimensions, 200)
+    features[:, 0] += 1e4
+    return features
+
+
 def distances(distance: novelty.Novelty, features: np.ndarray) -> np.ndarray:
     with torch.no_grad():
         return distance(torch.from_numpy(features)).numpy()
@@ -30,12 +37,12 @@ def test_it_is_the_mahalanobis_distance_to_the_nearest_class():
     means = np.stack([features[digit == LABELS].mean(axis=0) for digit in range(10)])
     within = features - means[LABELS]
     expected = cdist(fresh, means, "mahalanobis", VI=np.linalg.inv(within.T @ within / 2000)).min(axis=1) / np.sqrt(6)
-    np.testing.assert_allclose(distances(novelty.fit(features, LABELS), fresh), expected, rtol=1e-3)
+    np.testing.assert_allclose(distances(novelty.fit(features, LABELS, far(6)), fresh), expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("dimensions", [16, 300])
 def test_digits_lie_near_one_and_strangers_beyond_them(dimensions):
-    distance = novelty.fit(clouds(dimensions), LABELS)
+    distance = novelty.fit(clouds(dimensions), LABELS, far(dimensions))
     digits = distances(distance, clouds(dimensions))
     strangers = distances(distance, clouds(dimensions) + 3 * np.arange(1, dimensions + 1, dtype=np.float32))
     assert np.median(digits) == pytest.approx(1, abs=0.15)
@@ -44,10 +51,22 @@ def test_digits_lie_near_one_and_strangers_beyond_them(dimensions):
 
 def test_units_that_never_fire_do_no_harm():
     features = np.hstack([clouds(6), np.zeros((2000, 3), np.float32)])
-    distance = novelty.fit(features, LABELS)
+    distance = novelty.fit(features, LABELS, np.hstack([far(6), np.zeros((200, 3), np.float32)]))
     seen = distances(distance, features)
     assert np.isfinite(seen).all()
     assert distances(distance, features[:1] + 10) > seen.max()
+
+
+def test_what_is_like_the_non_digits_is_novel_however_near_it_is_to_digits():
+    digits, shift = clouds(16), np.eye(16, dtype=np.float32)[0] * 6
+    distance = novelty.fit(digits, LABELS, clouds(16, 500) + shift)
+    without = novelty.fit(digits, LABELS, far(16))
+    fresh, strangers = clouds(16), clouds(16) + shift
+    seen, unseen = (
+        (distances(one, strangers) > np.quantile(distances(one, fresh), 0.95)).mean() for one in (distance, without)
+    )
+    assert seen > 0.8
+    assert seen > unseen + 0.08
 
 
 @pytest.mark.parametrize(("name", "dimensions"), [("convnet", 4 * 9 + 8 * 4), ("mlp", 32), ("perceptron", 16)])

@@ -5,9 +5,12 @@ import json
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
-from pipeline.audits.ask import InProcess, OverHttp, answered, png
+from pipeline.audits.ask import InProcess, OverHttp, answered, png, shown
+from pipeline.audits.inputs.lossless import saved, turned
 from pipeline.audits.inputs.picture_set import PictureSet
+from serving import schema
 from serving.images import decode
 from serving.model.recogniser import Recogniser
 from tests import toy_model
@@ -15,11 +18,9 @@ from tests import toy_model
 DIGITS = np.array([3, 7, 1, 8])
 
 
-@pytest.fixture(scope="module")
-def recogniser(tmp_path_factory) -> Recogniser:
-    path = tmp_path_factory.mktemp("toy") / "model.onnx"
-    toy_model.write(path)
-    return Recogniser(path)
+@pytest.fixture(scope="module", params=[toy_model.METADATA, toy_model.NO_SETS], ids=["sets", "no sets"])
+def recogniser(request, tmp_path_factory) -> Recogniser:
+    return Recogniser(toy_model.write(tmp_path_factory.mktemp("toy") / "model.onnx", request.param))
 
 
 @pytest.fixture
@@ -35,15 +36,7 @@ def service(recogniser) -> httpx.Client:
         else:
             pixels = np.array(json.loads(request.content)["pixels"], np.float32)
         told = recogniser.predict(pixels[None])
-        return httpx.Response(
-            200,
-            json={
-                "probabilities": told.probabilities[0].tolist(),
-                "prediction_set": np.flatnonzero(told.prediction_set[0]).tolist(),
-                "abstained": bool(told.abstained[0]),
-                "reason": told.reason[0],
-            },
-        )
+        return httpx.Response(200, json=schema.answers(told, recogniser)[0])
 
     return httpx.Client(transport=httpx.MockTransport(handle), base_url="http://service")
 
@@ -87,6 +80,28 @@ def test_pictures_are_made_once_and_those_kept_that_the_set_wants(recogniser):
     assert made == [1]
     assert 1 in found.kept
     np.testing.assert_array_equal(found.kept[1], toy_model.image(7))
+
+
+def looked_at(file: bytes) -> np.ndarray:
+    one = PictureSet("kind/name", np.arange(1), lambda: np.zeros((1, 28, 28)), "file", lambda *_: file)
+    return shown(np.zeros((28, 28)), 0, one)
+
+
+def test_of_a_file_that_is_shown_which_was_sent():
+    rng = np.random.default_rng()
+    grey = rng.integers(0, 256, (28, 28), np.uint8)
+    place = int(rng.integers(8))
+    np.testing.assert_array_equal(looked_at(turned(grey, place)), grey)
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(looked_at(saved(deep, "PNG")), grey)
+    colours = rng.integers(0, 256, (20, 30, 3), np.uint8)
+    np.testing.assert_array_equal(looked_at(saved(Image.fromarray(colours), "PNG")), colours)
+    black = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    black.putpixel((3, 4), (0, 0, 0, 255))
+    seen = looked_at(saved(black, "PNG"))
+    assert (seen[4, 3] == 0).all()
+    assert (np.delete(seen.reshape(400, 3), 83, axis=0) == 255).all()
+    assert max(looked_at(saved(Image.new("L", (300, 200)), "PNG")).shape) == 112
 
 
 def test_an_answer_that_is_an_error_is_raised(recogniser):

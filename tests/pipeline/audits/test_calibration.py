@@ -1,5 +1,7 @@
 """Confidence against accuracy, and answers against abstentions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +19,6 @@ from pipeline.audits.calibration import (
     floor,
     measure,
     noise_floor,
-    sets_table,
 )
 from pipeline.audits.gates import GATES, Estimate
 from pipeline.audits.results import Results
@@ -200,12 +201,21 @@ def test_sure_errors_are_counted_and_shown(samples, rng):
 
 def test_prediction_sets_are_told_for_each_population(samples):
     wrong = (samples["population"] == "students").to_numpy() & (samples["row"] % 4 == 0).to_numpy()
-    table = sets_table(results(samples, wrong)).set_index("images_of")
+    table = measure(results(samples, wrong))["sets"].set_index("images_of")
     held = table["hold_the_truth_percent"].to_dict()
     assert held == pytest.approx({"all": 83.33, "students": 75.0, "employees": 100.0}, abs=0.01)
     assert table["mean_size"].tolist() == [1, 1, 1]
     (sentence,) = written(results(samples, wrong)).findings["prediction_sets"]
     assert "all 83.33\u00a0%, students 75.00\u00a0%, employees 100.00\u00a0%; on average they name 1.00" in sentence
+
+
+def test_where_no_prediction_sets_are_promised_nothing_is_said_of_them(samples):
+    wrong = (samples["row"] % 4 == 0).to_numpy()
+    asked = results(samples, wrong)
+    section = written(replace(asked, predictions=replace(asked.predictions, prediction_set=None)))
+    assert "sets" not in section.tables
+    assert "prediction_sets" not in section.findings
+    assert {"scores"} == set(section.tables)
 
 
 def test_a_source_without_writers_is_measured_by_images(samples, rng):

@@ -11,19 +11,20 @@ import pytest
 
 from pipeline.audits import invariance
 from pipeline.audits.gates import GATES, Verdict
-from pipeline.audits.inputs.catalogue import direction_sets, lossless_sets, small_sets, stroke_sets
+from pipeline.audits.inputs.catalogue import direction_sets, lossless_sets, small_sets
 from pipeline.audits.inputs.directions import DIRECTIONS
 from pipeline.audits.inputs.lossless import FILES, JSON
 from pipeline.audits.inputs.small import SMALL
 from pipeline.audits.results import Results, TestSet
 from pipeline.report.sections import write
+from pipeline.report.status import bound
 from serving.model.recogniser import Predictions
 from tests.pipeline.audits.asked import ask
 from tests.pipeline.audits.inputs.drawn_digits import drawn_digits
 from tests.pipeline.audits.made_up import thresholds
 
 Answer = Callable[[np.ndarray], int]
-MAKERS = (lossless_sets, small_sets, direction_sets, stroke_sets)
+MAKERS = (lossless_sets, small_sets, direction_sets)
 
 
 class Recogniser:
@@ -72,14 +73,9 @@ def test_a_good_recogniser_passes_and_the_section_is_complete():
     assert passed(found, "invariance", 0.9)
     assert set(found["lossless"]["change"]) == {*FILES, *JSON}
     assert set(found["small"]["change"]) == set(SMALL)
-    ways = found["ways"].set_index("way_of_writing")
-    assert (ways["drawn"] >= 20).all()
-    assert ways["right"]["plain one"] >= 15
-    assert ways["right"]["plain eight"] == 0  # no eight is among the digits that this one knows
     section = write("invariance", results, found, thresholds())
-    assert "plain eight (20 of 20)" in section.findings["ways"][0]
     assert len(section.findings["directions"]) == len(DIRECTIONS)
-    assert {"directions", "ways"} <= set(section.figures)
+    assert set(section.figures) == {"directions"}
     assert section.sentences["invariance_lossless"].startswith(
         "None of 14 changes that lose nothing changes an answer. Under each 2 of 2 answers stay"
     )
@@ -92,8 +88,8 @@ def test_a_fickle_recogniser_fails_and_the_worst_change_is_named():
     worst = found["small"].iloc[0]
     assert worst["unchanged_percent"] == pytest.approx(100 * found["invariance"].value)
     section = write("invariance", results, found, thresholds())
-    assert worst["change"] in section.sentences["invariance"]
-    assert worst["change"] in section.figures["changed"][0]
+    assert bound(worst["change"]) in section.sentences["invariance"]
+    assert bound(worst["change"]) in section.figures["changed"][0]
 
 
 def test_a_file_that_is_decoded_otherwise_is_caught(monkeypatch):
@@ -145,4 +141,3 @@ def test_where_nothing_was_asked_nothing_is_claimed():
     found = invariance.measure(results)
     assert found["invariance"].value is None
     assert found["directions"].empty
-    assert found["ways"].empty

@@ -46,7 +46,7 @@ def asked(recogniser: Recogniser, *sets: PictureSet, writers: bool = True) -> Re
         sets or catalogue.non_digit_sets(test),
         bootstrap=500,
         novelty_threshold=recogniser.novelty_threshold,
-        least_confidence=max(recogniser.confidence_threshold, recogniser.conformal_threshold),
+        least_confidence=recogniser.least_confidence,
     )
 
 

@@ -8,7 +8,7 @@ from pipeline.audits.results import Answered
 from serving.model.recogniser import Predictions
 
 
-def predictions(rng: np.random.Generator, count: int) -> Predictions:
+def predictions(rng: np.random.Generator, count: int, promised: bool) -> Predictions:
     probabilities = rng.dirichlet(np.ones(10), count).astype(np.float32)
     reason = rng.choice(np.array([None, "blank", "not_a_digit", "multiple", "uncertain"], object), count)
     return Predictions(
@@ -16,20 +16,25 @@ def predictions(rng: np.random.Generator, count: int) -> Predictions:
         confidence=probabilities.max(1),
         probabilities=probabilities,
         novelty=rng.random(count).astype(np.float32),
-        prediction_set=rng.random((count, 10)) < 0.3,
+        prediction_set=rng.random((count, 10)) < 0.3 if promised else None,
         abstained=np.array([one is not None for one in reason]),
         reason=reason,
     )
 
 
-@pytest.fixture
-def sets():
+@pytest.fixture(params=[True, False], ids=["with prediction sets", "without"])
+def sets(request):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (40, 30), np.uint8)
     return {
-        "test": Answered(np.arange(50), predictions(rng, 50)),
-        "corruption/fog": Answered(np.arange(50)[::-1], predictions(rng, 50), {3: picture, 0: picture.T}),
-        "canvas/64": Answered(np.arange(7), predictions(rng, 7)),
+        "test": Answered(np.arange(50), predictions(rng, 50, request.param)),
+        "corruption/fog": Answered(
+            np.arange(50)[::-1], predictions(rng, 50, request.param), {3: picture, 0: picture.T}
+        ),
+        "canvas/64": Answered(np.arange(7), predictions(rng, 7, request.param)),
+        "as_sent/specks/1": Answered(
+            np.arange(7), predictions(rng, 7, request.param), {2: picture, 1: rng.integers(0, 256, (9, 5, 3), np.uint8)}
+        ),
     }
 
 

@@ -30,6 +30,27 @@ def test_every_mode_is_read_alike(scene, expected, mode):
     assert close(images.decode(data), reference)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_as_many_bits_count_as_are_used(scene, expected, bits, kind):
+    deep = np.asarray(scene).astype(np.uint32) * (2**bits - 1) // 255
+    assert close(images.decode(png(Image.fromarray(deep.astype(np.uint16)), format=kind)), expected)
+
+
+@pytest.mark.parametrize(("black", "white"), [(0, 4095), (0, 1), (-1, 1), (-32768, 32767)])
+def test_fractions_and_signed_numbers_count_from_the_least_to_the_bits_that_are_used(scene, expected, black, white):
+    values = black + np.asarray(scene, np.float32) / 255 * (white - black)
+    assert close(images.decode(png(Image.fromarray(values), format="TIFF")), expected)
+    if white > 1:
+        assert close(images.decode(png(Image.fromarray(values.astype(np.int32)), format="TIFF")), expected)
+
+
+def test_what_is_no_number_is_no_light(scene, expected):
+    values = 1 - np.asarray(scene, np.float32) / 255
+    values[0, :3] = np.nan, -np.inf, 0
+    assert close(images.decode(png(Image.fromarray(values), format="TIFF")), expected)
+
+
 @pytest.mark.parametrize("ink", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
 def test_ink_on_nothing_is_seen(scene, expected, ink):
     drawing = Image.new("RGBA", scene.size, (*ink, 0))

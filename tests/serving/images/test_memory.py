@@ -32,7 +32,8 @@ def plainly(data):
     ImageOps.exif_transpose(image, in_place=True)
     left = -(-max(image.size) // 1024)
     if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+        values = np.asarray(image)
+        image = Image.fromarray((values >> max(int(values.max()).bit_length() - 8, 0)).astype(np.uint8))
     if image.mode == "F":
         values = np.asarray(image)
         image = Image.fromarray((values * (255 if values.max() <= 1 else 1)).clip(0, 255).astype(np.uint8))

@@ -153,6 +153,8 @@ def test_an_image_is_told_the_same_beside_others_as_alone(tmp_path):
     for number in range(MICRO_BATCH):
         alone = recogniser.predict(pixels[[number]])
         assert alone.reason[0] == together.reason[number]
+        assert alone.prediction_set is not None
+        assert together.prediction_set is not None
         assert (alone.prediction_set[0] == together.prediction_set[number]).all()
         np.testing.assert_allclose(alone.probabilities[0], together.probabilities[number], rtol=0, atol=1e-6)
 

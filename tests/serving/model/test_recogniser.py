@@ -39,6 +39,7 @@ def test_it_answers_in_order_and_abstains_with_reasons(recogniser):
     assert got.digit[[0, 4]].tolist() == [4, 9]
     assert got.abstained.tolist() == [False, True, True, True, False]
     assert got.reason.tolist() == [None, "uncertain", "blank", "blank", None]
+    assert got.prediction_set is not None
     assert [np.flatnonzero(row).tolist() for row in got.prediction_set] == [[4], [3, 8], [], [], [9]]
     assert got.confidence == pytest.approx(got.probabilities.max(axis=1))
     assert got.probabilities.sum(axis=1) == pytest.approx(1)
@@ -86,6 +87,18 @@ def test_two_strokes_are_no_reason_to_decline_what_is_certain(recogniser):
     pair[:, 10:18] = 0
     got = predict(recogniser, pair)
     assert (got.digit.tolist(), got.reason.tolist()) == ([4], [None])
+
+
+def test_with_too_few_labels_no_prediction_sets_are_promised_and_all_else_is_the_same(recogniser, tmp_path):
+    without = Recogniser(toy_model.write(tmp_path / "m.onnx", toy_model.NO_SETS))
+    assert without.conformal_threshold is None
+    assert without.least_confidence == without.confidence_threshold
+    images = [bands(*digits, brightness=brightness) for digits in ((4,), (3, 8)) for brightness in (0, 40, 90, 255)]
+    here, there = (predict(one, *images) for one in (without, recogniser))
+    assert here.prediction_set is None
+    assert there.prediction_set is not None
+    assert here.reason.tolist() == there.reason.tolist()
+    assert {None, "uncertain", "blank"} == set(here.reason)
 
 
 def test_an_empty_prediction_set_is_no_answer(tmp_path):

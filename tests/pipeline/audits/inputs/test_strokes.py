@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pipeline.audits.inputs.strokes import CANVAS, STYLES, draw, smoothed
+from pipeline.audits.inputs.pen import PENS
+from pipeline.audits.inputs.strokes import CANVAS, FORMS, STYLES, draw, smoothed
 from serving.images import conforming, normalise
 
 
@@ -31,7 +32,28 @@ def test_drawings_repeat_with_the_seed_and_differ_within_it():
 
 def test_every_digit_is_drawn_and_the_known_difficulties_are():
     assert {style.digit for style in STYLES.values()} == set(range(10))
-    assert {"crossed seven", "slashed zero", "open four", "closed four", "one with a flag"} <= set(STYLES)
+    assert {"crossed seven", "slashed zero", "open four", "closed four", "one with a flag"} <= set(FORMS)
+    assert {"zero slashed the other way", "one with a long upstroke", "nine with a curled tail"} <= set(FORMS)
+    assert {name for name in STYLES if name not in FORMS} == {name for name in STYLES if name.startswith("plain ")}
+
+
+@pytest.mark.parametrize("pen", PENS)
+def test_every_pen_stays_on_the_paper(pen):
+    rng = np.random.default_rng()
+    for name in rng.choice(list(STYLES), 3):
+        picture = draw(STYLES[name], rng, PENS[pen])
+        border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+        assert border.min() > 245
+        assert (picture < 200).mean() > 0.003
+
+
+def test_a_long_upstroke_is_longer_than_a_flag():
+    def left(name: str) -> float:
+        picture = draw(STYLES[name], np.random.default_rng(2))
+        rows, columns = np.nonzero(picture < 128)
+        return float((rows[columns < np.quantile(columns, 0.05)].max() - rows.min()) / np.ptp(rows))
+
+    assert left("one with a long upstroke") > left("one with a flag") + 0.1
 
 
 def test_a_cross_adds_ink_across_the_seven():

@@ -1,0 +1,55 @@
+"""Digits in the forms that schools, countries and hands have, each drawn with many pens.
+
+The "minimum functionality test" of CheckList (Ribeiro et al., ACL 2020): simple cases that must at least be recognised.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.audits.as_sent import Outcome, outcome, table
+from pipeline.audits.gates import Estimate
+from pipeline.audits.inputs.pen import PENS
+from pipeline.audits.inputs.strokes import FORMS, STYLES
+from pipeline.audits.results import Results
+from pipeline.audits.statistics import exact_interval
+
+
+def measure(results: Results) -> dict[str, Any]:
+    """The gates forms and forms_wrong, of all forms but the plain ones, and each form and each pen."""
+    drawings, became = asked(results)
+    regional = drawings["form"].isin(FORMS).to_numpy()
+    counted = became.of(regional)
+    forms = table(drawings, became, ["form"])
+    forms.insert(1, "digit", [STYLES[name].digit for name in forms["form"]])
+    forms.insert(2, "plain", [STYLES[name].plain for name in forms["form"]])
+    return {
+        "forms": share(counted.right),
+        "forms_wrong": share(counted.wrong),
+        "drawings": len(counted.right),
+        "forms_drawn": int((~forms["plain"]).sum()),
+        "pens_drawn": len(PENS),
+        "plain_right": float(became.right[~regional].mean()),
+        "by_form": forms.sort_values("right_percent", kind="stable", ignore_index=True),
+        "by_pen": table(drawings[regional].reset_index(drop=True), counted, ["pen"]).sort_values(
+            "right_percent", kind="stable", ignore_index=True
+        ),
+    }
+
+
+def asked(results: Results) -> tuple[pd.DataFrame, Outcome]:
+    """A row for each drawing, with its form and its pen; and what became of it."""
+    drawings, told = [], []
+    for name, one in results.of("forms").items():
+        pens = np.repeat(list(PENS), len(one.rows) // len(PENS))
+        drawings.append(pd.DataFrame({"form": name, "pen": pens[one.rows]}))
+        told.append(outcome(one.predictions, np.full(len(one.rows), STYLES[name].digit)))
+    together = {name: np.concatenate([getattr(one, name) for one in told]) for name in vars(told[0])}
+    return pd.concat(drawings, ignore_index=True), Outcome(**together)
+
+
+def share(hits: np.ndarray) -> Estimate:
+    """The share of ``hits``, bool [M], with its exact interval: each drawing is drawn on its own."""
+    count = int(hits.sum())
+    return Estimate(count / len(hits), exact_interval(count, len(hits)))

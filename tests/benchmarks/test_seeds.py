@@ -1,0 +1,161 @@
+"""The recipe with several seeds: what is kept of each, what is shown, and that a run that was killed goes on."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import yaml
+
+from benchmarks import seeds
+from benchmarks.seeds import FLOAT32, Job
+from tests.pipeline.test_end_to_end import Checkout
+
+GATES = ("error", "population_gap", "coverage")
+TWO = f"""
+from benchmarks import seeds
+seeds.JOBS[:] = [seeds.Job(3), seeds.Job(5, {FLOAT32!r})]
+seeds.main("uci-digits")
+"""
+
+
+@pytest.fixture
+def entries(tmp_path) -> list[seeds.Entry]:
+    """What four workplaces say, of values drawn anew; one has failed a gate, and one gate is measurable nowhere."""
+    rng = np.random.default_rng()
+    found = []
+    for number, job in enumerate([Job(0), Job(1), Job(2), Job(0, FLOAT32)]):
+        folder = tmp_path / str(number)
+        values = {"error": rng.random(), "population_gap": None, "coverage": rng.random()}
+        status = dict.fromkeys(GATES, "passed") | {"population_gap": "not measurable"}
+        status |= {"coverage": "failed"} if number == 1 else {"coverage": "close"}
+        gates = [{"name": name, "value": values[name], "status": status[name]} for name in GATES]
+        for path, content in (
+            ("reports/verdicts/convnet.json", {"gates": gates}),
+            ("reports/evaluate/convnet/test.json", {"errors": int(rng.integers(10, 99)), "accuracy": 0.9}),
+        ):
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_text(json.dumps(content))
+        found.append(seeds.entry(job, folder))
+    return found
+
+
+def shown(entries: list[seeds.Entry]) -> dict[str, list[str]]:
+    """The rows of the table, by their first cell."""
+    rows = zip(*(column.cells for column in seeds.table(entries).columns), strict=True)
+    return {str(row[0]): [str(cell) for cell in row[1:]] for row in rows}
+
+
+def test_an_entry_has_the_values_of_all_gates_and_names_those_that_failed(entries):
+    assert [list(one) for one in entries] == [["seed", "processor", "isa", "errors", "failed", "values"]] * 4
+    assert [(one["seed"], one["isa"], one["failed"]) for one in entries] == [
+        (0, None, []),
+        (1, None, ["coverage"]),
+        (2, None, []),
+        (0, FLOAT32, []),
+    ]
+    assert all(tuple(one["values"]) == GATES for one in entries)
+    assert all(one["processor"] for one in entries)
+
+
+def test_gates_are_rows_and_other_arithmetic_is_not_in_the_mean(entries):
+    rows = shown(entries)
+    errors = [one["errors"] for one in entries[:3]]
+    deviation, ends = f"{np.std(errors, ddof=1):.4g}", f"{min(errors)} to {max(errors)}"
+    assert rows["errors"][-3:] == [f"{np.mean(errors):.4g}", deviation, ends]
+    assert [cell.endswith("*") for cell in rows["coverage"][:4]] == [False, True, False, False]
+    assert rows["population_gap"][:4] == ["-"] * 4
+    assert rows["population_gap"][4:] == [""] * 3
+    assert rows["failed"][:4] == ["0", "1", "0", "0"]
+
+
+@pytest.fixture
+def instead_of_dvc(tmp_path, monkeypatch):
+    """Has each job run a shell script in its workplace, and judges that one error was made."""
+    monkeypatch.chdir(tmp_path)
+
+    def prepare(job: Job, source: str) -> Path:
+        folder = seeds.workplace(job)
+        for path, content in (
+            ("reports/verdicts/convnet.json", {"gates": [{"name": "error", "value": 0.1, "status": "passed"}]}),
+            ("reports/evaluate/convnet/test.json", {"errors": 1}),
+        ):
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_text(json.dumps(content))
+        return folder
+
+    def runs(script: str) -> None:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(path))
+
+    monkeypatch.setattr(seeds, "prepare", prepare)
+    return runs
+
+
+def test_each_seed_is_written_as_it_ends_and_one_that_fails_is_named(instead_of_dvc, tmp_path, monkeypatch, capsys):
+    instead_of_dvc("echo working; case $PWD in */2) exit 1;; esac")
+    kept: list[str] = []
+    write = seeds.write
+    monkeypatch.setattr(seeds, "write", lambda path, found: (write(path, found), kept.append(path.read_text())))
+    assert seeds.Trials("mnist", [Job(1, FLOAT32), Job(3), Job(2), Job(1)]).run(tmp_path / "seeds.json") == [Job(2)]
+    assert [len(json.loads(text)["seeds"]) for text in kept] == [1, 2, 3]
+    assert [(one["seed"], one["isa"]) for one in json.loads(kept[-1])["seeds"]] == [(1, None), (3, None), (1, FLOAT32)]
+    assert "seed 1 32-true: working" in capsys.readouterr().out
+
+
+def test_what_runs_is_ended_and_what_waits_is_not_begun(instead_of_dvc, tmp_path):
+    instead_of_dvc("touch begun; sleep 60")
+    jobs = [Job(seed) for seed in range(50)]
+    trials = seeds.Trials("mnist", jobs)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(trials.run, tmp_path / "seeds.json")
+        while not list(tmp_path.glob(".resume/seeds/*/begun")):
+            time.sleep(0.01)
+        trials.stop()
+        assert set(running.result(timeout=20)) == set(jobs)
+    assert len(list(tmp_path.glob(".resume/seeds/*/begun"))) <= len(os.sched_getaffinity(0))
+    assert not (tmp_path / "seeds.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_that_was_killed_goes_on_and_what_is_done_is_not_done_again(tmp_path):
+    checkout = Checkout(tmp_path)
+    command = [sys.executable, "-c", TWO]
+    begun = subprocess.Popen(command, cwd=tmp_path, env=checkout.environment, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob(".resume/seeds/*/.resume/*/last.ckpt")):
+        assert begun.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    begun.send_signal(signal.SIGTERM)
+    assert begun.communicate()[0]
+    assert begun.returncode == 128 + signal.SIGTERM
+    left = [one.info["cwd"] for one in psutil.process_iter(["cwd"])]
+    assert not [folder for folder in left if folder and Path(folder).is_relative_to(tmp_path)]
+
+    first = checkout.output(*command)
+    assert re.search(r"epoch (\d+)/", first)[1] != "1"  # type: ignore[index]
+    found = json.loads((tmp_path / ".resume/seeds/uci-digits.json").read_text())["seeds"]
+    assert [(one["seed"], one["isa"]) for one in found] == [(3, None), (5, FLOAT32)]
+    places = [tmp_path / ".resume/seeds" / name for name in ("3", "5-32-true")]
+    trained = [yaml.safe_load((place / "params.yaml").read_text())["train"] for place in places]
+    assert [one["seed"] for one in trained] == [3, 5]
+    assert trained[1]["trainer"]["precision"] == FLOAT32
+    assert all((place / "mlflow.db").exists() for place in places)
+    assert not (tmp_path / "mlflow.db").exists()
+
+    (tmp_path / ".resume/seeds/uci-digits.json").unlink()
+    again = checkout.output(*command)
+    assert "Running stage" not in again
+    assert json.loads((tmp_path / ".resume/seeds/uci-digits.json").read_text())["seeds"] == found
