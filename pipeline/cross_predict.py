@@ -60,7 +60,7 @@ def predict(
     images, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
     drawn = load(DRAWN)
     sent = np.concatenate([prepared(sheets) for sheets in drawn.sheets.values()])
-    shown = np.concatenate([place(dealt, split)[drawn.rows[split]] for split in drawn.sheets])
+    shown = np.concatenate([places(dealt, split)[drawn.rows[split]] for split in drawn.sheets])
     parts = []
     for fold in range(dealt["fold"].max() + 1):
         held, val = (dealt["fold"] == fold).to_numpy(), dealt[f"val_{fold}"].to_numpy()
@@ -87,7 +87,7 @@ def predict(
     return pd.concat(parts).sort_index()
 
 
-def place(dealt: pd.DataFrame, split: str) -> np.ndarray:
+def places(dealt: pd.DataFrame, split: str) -> np.ndarray:
     """Where ``dealt`` has the image of each row of a split: int [rows of the split]."""
     of_split = np.flatnonzero(dealt["split"] == split)
     return of_split[np.argsort(dealt["row"].to_numpy()[of_split])]
