@@ -115,10 +115,9 @@ def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
         ink = ink * ndimage.binary_dilation(kept, clutter.EIGHT)
         strokes = kept
     (top, bottom), (left, right) = _bounds(strokes)
-    if _hard_edged(ink):  # drawn pixel by pixel, on purpose
-        return fitted(ink[top:bottom, left:right])
     wide = right - left >= LARGE and (bottom - top <= LARGE or min(left, SIDE - right) >= MARGIN)
-    if wide and not _broad(strokes):
+    fills = (bottom - top >= SIDE - MARGIN or max(left, SIDE - right) < 1) and _broad(strokes)
+    if wide and not fills and not _hard_edged(ink):
         return ink  # digits are taller than wide: this is more than a digit
     if not SMALL <= max(bottom - top, right - left) <= LARGE:
         return fitted(ink[top:bottom, left:right])

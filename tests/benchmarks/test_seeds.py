@@ -30,7 +30,7 @@ seeds.main("uci-digits")
 @pytest.fixture
 def entries(tmp_path) -> list[seeds.Entry]:
     """What four workplaces say, of values drawn anew; one has failed a gate, and one gate is measurable nowhere."""
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(15)
     found = []
     for number, job in enumerate([Job(0), Job(1), Job(2), Job(0, FLOAT32)]):
         folder = tmp_path / str(number)

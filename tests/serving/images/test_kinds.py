@@ -9,7 +9,7 @@ from serving import images
 
 @pytest.fixture
 def random():
-    return np.random.default_rng()
+    return np.random.default_rng(15)
 
 
 @pytest.fixture

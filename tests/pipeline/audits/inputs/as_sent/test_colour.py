@@ -9,7 +9,7 @@ from tests.pipeline.audits.inputs.as_sent.pictures import pixels, sent
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    return np.random.default_rng()
+    return np.random.default_rng(15)
 
 
 @pytest.mark.parametrize("name", ["red on green", "orange on blue"])

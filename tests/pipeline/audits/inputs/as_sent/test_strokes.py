@@ -8,7 +8,7 @@ from tests.pipeline.audits.inputs.as_sent.pictures import pixels, sent
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    return np.random.default_rng()
+    return np.random.default_rng(15)
 
 
 def inked(grey: np.ndarray) -> np.ndarray:
