@@ -67,11 +67,11 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
         again = (sent[learnt], labels[shown[learnt]])
         taught = dealt[~held & ~val].query("split == 'train'")["row"].to_numpy()
         others = drawn.among(taught)
-        known = Known(train, (others.images, others.labels), again, chosen, sent[~learnt], non_digits)
+        known = Known(train, (others.images, others.labels), again, chosen, sent[val[shown]], non_digits)
         identity = {"name": network, "source": "folds", "run_key": str(fold)}
         trained = with_weights(config, folder / f"fold-{fold}.safetensors")
-        with TemporaryDirectory() as place:
-            model = Path(place) / "model.onnx"
+        with TemporaryDirectory() as scratch:
+            model = Path(scratch) / "model.onnx"
             model.write_bytes(export(trained, known, calibration, identity))
             recogniser = Recogniser(model)
         said = recogniser.predict(images[held].astype(np.float32))

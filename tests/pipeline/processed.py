@@ -8,6 +8,8 @@ import pandas as pd
 from pipeline.data.save import COLUMNS, save
 
 WRITERS, DIGITS, VALIDATION = 60, 20, 5
+MARGIN = 6
+"""Of a sheet's paper around the image."""
 
 
 def process(known: bool) -> None:
@@ -30,9 +32,17 @@ def process(known: bool) -> None:
     learnt = arrays["train"]
     write(Path("data/drawn/train"), {"images": learnt[0], "labels": learnt[1], "rows": np.arange(len(learnt[1]))})
     write(Path("data/drawn/non_digits"), {"images": images[:50, ::-1]})
-    sheets = {f"{name}_sheets": 255 - np.pad(shown, [(0, 0), (6, 6), (6, 6)]) for name, (shown, _) in arrays.items()}
-    rows = {f"{name}_rows": np.arange(len(labels)) for name, (_, labels) in arrays.items()}
-    write(Path("data/drawn/sheets"), {**sheets, **rows})
+    rows = {name: np.random.default_rng(1).permutation(len(labels)) for name, (_, labels) in arrays.items()}
+    sheets = {f"{name}_sheets": on_paper(arrays[name][0][shown]) for name, shown in rows.items()}
+    write(Path("data/drawn/sheets"), {**sheets, **{f"{name}_rows": shown for name, shown in rows.items()}})
+
+
+def on_paper(images: np.ndarray) -> np.ndarray:
+    return 255 - np.pad(images, [(0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)])
+
+
+def off_paper(sheets: np.ndarray) -> np.ndarray:
+    return 255 - sheets[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
