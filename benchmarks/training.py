@@ -18,12 +18,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from benchmarks import mnist, plain
 from pipeline import params
-from pipeline.data.store import Drawn, load_drawn
-from pipeline.models.batches import Digits, normalise
+from pipeline.models.batches import Digits, normalise, prepare
 from pipeline.models.classifier import harden
 from pipeline.models.fit import exponential, fit, supported
 from pipeline.models.networks import Network
-from pipeline.paths import DRAWN
 
 STEPS, WARMUP, ROUNDS = 40, 5, 3
 
@@ -41,18 +39,18 @@ class Clock(Callback):
         self.seconds = time.perf_counter() - self.started if batch_idx > WARMUP else 0.0
 
 
-def stage(config: Network, options: params.Train, images: np.ndarray, labels: np.ndarray, drawn: Drawn) -> float:
+def stage(config: Network, options: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of the stage's own training."""
     count = (WARMUP + STEPS) * config.batch_size
     config = config.model_copy(update={"epochs": 1, "hard_fraction": 0.0, "easy_fraction": 1.0})
-    data = Digits((images[:count], labels[:count]), (images[:256], labels[:256]), config, options.seed, drawn)
+    data = Digits((images[:count], labels[:count]), (images[:256], labels[:256]), config, options.seed)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         fit(config, data, options.trainer, options.seed, Path(folder), callbacks=[clock])
     return STEPS * config.batch_size / clock.seconds
 
 
-def bare(config: Network, options: params.Train, images: np.ndarray, labels: np.ndarray, drawn: Drawn) -> float:
+def bare(config: Network, options: params.Train, images: np.ndarray, labels: np.ndarray) -> float:
     """Images per second of a plain loop that does the same work: augmentation, mixed precision, averaged weights."""
     generator = torch.Generator().manual_seed(options.seed)
     model = config.build().train()
@@ -61,14 +59,13 @@ def bare(config: Network, options: params.Train, images: np.ndarray, labels: np.
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=WARMUP + STEPS)
-    data = Digits((images[:1], labels[:1]), (images[:1], labels[:1]), config, options.seed, drawn)
     pixels, targets = torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
     precision = supported(options.trainer.precision, options.trainer.accelerator)
     order = torch.randperm(len(pixels), generator=generator).split(config.batch_size)
     for step in range(WARMUP + STEPS):
         if step == WARMUP:
             started = time.perf_counter()
-        batch, answers, _ = data.prepare(pixels[order[step]].float() / 255, targets[order[step]], config, generator)
+        batch, answers, _ = prepare(pixels[order[step]].float() / 255, targets[order[step]], config, generator)
         seen = normalise(batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision.startswith("bf16")):
             harden(model, seen, answers)
@@ -85,15 +82,14 @@ def main() -> None:
     config, options = params.load("networks.convnet", "train")
     undisturbed = config.model_copy(update={"augment": None})
     images, labels = mnist.load("train")
-    drawn = load_drawn(DRAWN)
     comparisons = {
         "a bare loop, whole recipe": (
-            lambda: stage(config, options, images, labels, drawn),
-            lambda: bare(config, options, images, labels, drawn),
+            lambda: stage(config, options, images, labels),
+            lambda: bare(config, options, images, labels),
             0.90,
         ),
         "the plain way, no warps": (
-            lambda: stage(undisturbed, options, images, labels, drawn),
+            lambda: stage(undisturbed, options, images, labels),
             lambda: plain.images_per_second(config.build(), images, labels, config.batch_size, STEPS // 2),
             1.8,
         ),

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline import params
-from pipeline.data.store import load_drawn, load_sheets, load_split
-from pipeline.paths import DRAWN, FOLDS, NON_DIGITS, OUT_OF_FOLD, PROCESSED, SHEETS
+from pipeline.data.drawn import load
+from pipeline.data.store import load_split
+from pipeline.paths import DRAWN, FOLDS, OUT_OF_FOLD, PROCESSED
 from pipeline.stage import stage
 
 KEYS = ["split", "row", "fold", "label"]
@@ -25,18 +26,20 @@ ANSWERS = ["digit", "confidence", "abstained", *(f"p{digit}" for digit in range(
 
 @stage("cross_predict", network="the name of a folder under models/folds/")
 def main(network: str) -> None:
-    calibration = params.load("calibration")
+    calibration, refits = params.load("calibration", "refit")
     dealt = pd.read_parquet(FOLDS / network / "folds.parquet")
     if dealt.empty:
         print(f"{network}: it was not cross-validated, so there is nothing to predict.")
         table = pd.DataFrame(columns=KEYS + ANSWERS)
     else:
-        table = predict(network, dealt, calibration)
+        table = predict(network, dealt, refits.get(network), calibration)
     OUT_OF_FOLD.mkdir(parents=True, exist_ok=True)
     table.to_parquet(OUT_OF_FOLD / f"{network}.parquet", index=False)
 
 
-def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) -> pd.DataFrame:
+def predict(
+    network: str, dealt: pd.DataFrame, last_layer: params.Refit | None, calibration: params.Calibration
+) -> pd.DataFrame:
     """Export the network of each fold of ``dealt``, folds.parquet, and return its rows with what was predicted there.
 
     That is the most probable ``digit``, int64, its ``confidence``, float32, whether the network ``abstained``, by
@@ -55,24 +58,21 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
     config = parse(json.loads((folder / "config.json").read_text()))
     splits = (load_split(PROCESSED, name) for name in dealt["split"].unique())
     images, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
-    drawn, non_digits = load_drawn(DRAWN), np.load(NON_DIGITS)
-    sheets = {split: load_sheets(SHEETS, split) for split in ("train", "val")}
-    sent = np.concatenate([prepared(pictures) for pictures, _ in sheets.values()])
-    shown = np.concatenate([place(dealt, split)[rows] for split, (_, rows) in sheets.items()])
+    drawn = load(DRAWN)
+    sent = np.concatenate([prepared(sheets) for sheets in drawn.sheets.values()])
+    shown = np.concatenate([places(dealt, split)[drawn.rows[split]] for split in drawn.sheets])
     parts = []
     for fold in range(dealt["fold"].max() + 1):
         held, val = (dealt["fold"] == fold).to_numpy(), dealt[f"val_{fold}"].to_numpy()
         train, chosen = ((images[rows], labels[rows]) for rows in (~held & ~val, val))
         learnt = (~held & ~val)[shown]
         again = (sent[learnt], labels[shown[learnt]])
-        taught = dealt[~held & ~val].query("split == 'train'")["row"].to_numpy()
-        others = drawn.among(taught)
-        known = Known(train, (others.images, others.labels), again, chosen, sent[val[shown]], non_digits)
+        known = Known(train, again, chosen, sent[val[shown]], (drawn.forms, drawn.form_labels), drawn.non_digits)
         identity = {"name": network, "source": "folds", "run_key": str(fold)}
         trained = with_weights(config, folder / f"fold-{fold}.safetensors")
-        with TemporaryDirectory() as scratch:
-            model = Path(scratch) / "model.onnx"
-            model.write_bytes(export(trained, known, calibration, identity))
+        with TemporaryDirectory() as place:
+            model = Path(place) / "model.onnx"
+            model.write_bytes(export(trained, known, last_layer, calibration, identity))
             recogniser = Recogniser(model)
         said = recogniser.predict(images[held].astype(np.float32))
         answers = pd.DataFrame(
@@ -87,7 +87,7 @@ def predict(network: str, dealt: pd.DataFrame, calibration: params.Calibration) 
     return pd.concat(parts).sort_index()
 
 
-def place(dealt: pd.DataFrame, split: str) -> np.ndarray:
+def places(dealt: pd.DataFrame, split: str) -> np.ndarray:
     """Where ``dealt`` has the image of each row of a split: int [rows of the split]."""
     of_split = np.flatnonzero(dealt["split"] == split)
     return of_split[np.argsort(dealt["row"].to_numpy()[of_split])]

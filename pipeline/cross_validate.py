@@ -17,9 +17,9 @@ import pandas as pd
 
 from pipeline import params
 from pipeline.data import split
-from pipeline.data.store import load_drawn, load_split
+from pipeline.data.store import load_split
 from pipeline.models.networks import Network
-from pipeline.paths import DRAWN, FOLDS, PROCESSED, RESUME
+from pipeline.paths import FOLDS, PROCESSED, RESUME
 from pipeline.stage import stage
 from pipeline.tracking.runkey import inputs
 
@@ -67,7 +67,6 @@ def train(
     images, labels = (
         np.concatenate(parts) for parts in zip(*(load_split(PROCESSED, name) for name in LEARNT), strict=True)
     )
-    drawn = load_drawn(DRAWN)
     dealt = folds.deal(samples["writer"], samples["population"], count, shares.seed)
     table = samples[["split", "row", "label"]].assign(fold=dealt)
     jobs = []
@@ -77,9 +76,7 @@ def train(
         chosen = split.by_writer(writers, populations, shares.validation, shares.seed)
         table[f"val_{fold}"] = np.isin(np.arange(len(samples)), rest[chosen])
         train, val = ((images[part], labels[part]) for part in (rest[~chosen], rest[chosen]))
-        taught = samples.iloc[rest[~chosen]].query("split == 'train'")["row"].to_numpy()
-        others = drawn.among(taught)
-        jobs.append(folds.Fold(f"{network}, fold {fold + 1} of {count}", train, val, others, options.seed + fold))
+        jobs.append(folds.Fold(f"{network}, fold {fold + 1} of {count}", train, val, options.seed + fold))
 
     resumed = RESUME / inputs(f"cross_validate@{network}").key
     places = {job.name: folder / f"fold-{fold}.safetensors" for fold, job in enumerate(jobs)}

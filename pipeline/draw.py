@@ -1,9 +1,9 @@
-"""Draw what the training images lack: data/processed/ to data/drawn/.
+"""Draw what no data set has: data/processed/ to data/drawn/.
 
     python -m pipeline.draw
 
-For training, images by MNIST's convention: digits in forms that its writers seldom used, and what is no digit. For
-calibration, digits of the training and validation sets on sheets of paper, written along the same paths with any pen.
+Digits in forms that MNIST's writers seldom used; what people draw beside digits; and digits of the training and
+validation sets on sheets of paper, written along the same paths with any pen, as they would be sent.
 """
 
 import multiprocessing
@@ -12,21 +12,21 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.progress import track
 
-from pipeline import params, paths
+from pipeline import params
+from pipeline.data.drawn import Drawn, save
 from pipeline.data.files import replacing
 from pipeline.data.store import load_split
-from pipeline.drawing.pictures import form, non_digit, on_paper, written_again
+from pipeline.drawing.pictures import form, non_digit, on_paper
 from pipeline.paths import DRAWN, PROCESSED
 from pipeline.stage import stage
 
-FORMS, AGAIN, NON_DIGITS = 1 / 9, 1 / 9, 1 / 7
-"""How many forms and digits written again are drawn to learn from, and non-digits, as shares of the training images."""
+FORMS, NON_DIGITS = 1 / 9, 1 / 7
+"""How many are drawn, as shares of the number of training images."""
 SHEETS = {"train": 4000, "val": 2000}
 """At most, of each split's images."""
 CHUNK = 250
@@ -38,34 +38,28 @@ def main() -> None:
     seed = params.load("data.split").seed
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
-    train = load_split(PROCESSED, "train")
-    count = len(train[1])
+    images = {split: load_split(PROCESSED, split)[0] for split in SHEETS}
+    count = len(images["train"])
     forms = drawn("forms", [form] * int(FORMS * count), rng)
-    rows = rng.permutation(count)[: int(AGAIN * count)]
-    again = drawn("digits again", [partial(written_again, image) for image in train[0][rows]], rng)
-    save(
-        DRAWN,
-        images=np.stack([*(image for image, _ in forms), *again]),
-        labels=np.concatenate([np.array([digit for _, digit in forms], np.uint8), train[1][rows]]),
-        rows=np.concatenate([np.full(len(forms), -1), rows]).astype(np.int32),
-    )
     non_digits = drawn("non-digits", [non_digit] * int(NON_DIGITS * count), rng)
-    save(paths.NON_DIGITS.parent, images=np.stack(non_digits))
-    sheets = {}
-    for split, most in SHEETS.items():
-        images, _ = load_split(PROCESSED, split)
-        rows = rng.permutation(len(images))[:most]
-        sheets[f"{split}_sheets"] = np.stack(drawn("sheets", [partial(on_paper, image) for image in images[rows]], rng))
-        sheets[f"{split}_rows"] = rows.astype(np.int32)
-    save(paths.SHEETS, **sheets)
-    text = f"Drew {len(forms) + len(again):,} digits to learn from, {len(non_digits):,} non-digits, and digits on paper"
-    print(f"{text}, in {time.perf_counter() - started:.0f} s: {DRAWN.parent}/", flush=True)
-
-
-def save(folder: Path, **arrays: np.ndarray) -> None:
-    with replacing(folder) as new:
-        for name, array in arrays.items():
-            np.save(new / f"{name}.npy", array, allow_pickle=False)
+    rows = {split: rng.permutation(len(images[split]))[:most].astype(np.int32) for split, most in SHEETS.items()}
+    sheets = {
+        split: drawn("sheets", [partial(on_paper, image) for image in images[split][rows[split]]], rng)
+        for split in SHEETS
+    }
+    with replacing(DRAWN) as folder:
+        save(
+            folder,
+            Drawn(
+                forms=np.stack([image for image, _ in forms]),
+                form_labels=np.array([digit for _, digit in forms], np.uint8),
+                non_digits=np.stack(non_digits),
+                sheets={split: np.stack(pictures) for split, pictures in sheets.items()},
+                rows=rows,
+            ),
+        )
+    text = f"Drew {len(forms):,} forms, {len(non_digits):,} non-digits and {sum(map(len, rows.values())):,} sheets"
+    print(f"{text} in {time.perf_counter() - started:.0f} s, in {DRAWN}/", flush=True)
 
 
 def drawn(what: str, draws: Sequence[Callable[[np.random.Generator], Any]], rng: np.random.Generator) -> list[Any]:

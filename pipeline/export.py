@@ -9,13 +9,12 @@ import json
 import shutil
 import time
 
-import numpy as np
-
 from pipeline import params
 from pipeline.artifact.export import Known, export, prepared
-from pipeline.data.store import load_drawn, load_sheets, load_split
+from pipeline.data.drawn import load
+from pipeline.data.store import load_split
 from pipeline.models.load import load_network
-from pipeline.paths import CANDIDATES, DRAWN, NON_DIGITS, PROCESSED, SHEETS, TRAINED
+from pipeline.paths import CANDIDATES, DRAWN, PROCESSED, TRAINED
 from pipeline.stage import stage
 from pipeline.tracking.runkey import inputs
 from pipeline.tracking.runs import publish_export
@@ -23,23 +22,22 @@ from pipeline.tracking.runs import publish_export
 
 @stage("export", network="the name of a folder under models/trained/")
 def main(network: str) -> None:
-    calibration = params.load("calibration")
+    calibration, refits = params.load("calibration", "refit")
     trained, folder = TRAINED / network, CANDIDATES / network
 
     started = time.perf_counter()
     run = json.loads((trained / "run.json").read_text())
     identity = {"name": run["network"], "source": run["source"], "run_key": run["run_key"]}
-    train, drawn = load_split(PROCESSED, "train"), load_drawn(DRAWN)
-    sheets, rows = load_sheets(SHEETS, "train")
+    train, drawn = load_split(PROCESSED, "train"), load(DRAWN)
     known = Known(
         train=train,
-        drawn=(drawn.images, drawn.labels),
-        train_sent=(prepared(sheets), train[1][rows]),
+        train_sent=(prepared(drawn.sheets["train"]), train[1][drawn.rows["train"]]),
         val=load_split(PROCESSED, "val"),
-        val_sent=prepared(load_sheets(SHEETS, "val")[0]),
-        non_digits=np.load(NON_DIGITS),
+        val_sent=prepared(drawn.sheets["val"]),
+        forms=(drawn.forms, drawn.form_labels),
+        non_digits=drawn.non_digits,
     )
-    model = export(load_network(trained), known, calibration, identity)
+    model = export(load_network(trained), known, refits.get(network), calibration, identity)
     read = inputs(f"export@{network}")
     record = {**read.record(network, run["source"]), "run_key": run["run_key"], "export_key": read.key}
     folder.mkdir(parents=True, exist_ok=True)

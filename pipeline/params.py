@@ -87,6 +87,15 @@ class Calibration(Strict):
     miscoverage: Share
 
 
+class Refit(Strict):
+    """Of a network's last layer, at export."""
+
+    forms: Share
+    """of the loss, on forms of digits that the training images lack"""
+    penalty: PositiveFloat
+    """on the squared change of the weights"""
+
+
 class Promote(Strict):
     alpha: Annotated[float, Field(gt=0, lt=1)]
     max_net_errors: Annotated[int, Field(ge=0)]
@@ -114,6 +123,8 @@ class Params(Strict):
     """the networks that the pipeline trains, audits and chooses from"""
     folds: dict[str, Annotated[int, Field(ge=0), AfterValidator(_several)]]
     """of the writers, on which a network is cross-validated; one that is not named has 0, which leaves that out"""
+    refit: dict[str, Refit]
+    """of a network's last layer; one that is not named keeps its own"""
     audit: Audit
     gates: dict[str, Thresholds]
     """by network, what differs from those under "default\""""

@@ -4,12 +4,8 @@ from pathlib import Path
 
 PROCESSED = Path("data/processed")
 SAMPLES = PROCESSED / "samples.parquet"
-DRAWN = Path("data/drawn/train")
-"""Digits that were drawn to be added to the training images."""
-NON_DIGITS = Path("data/drawn/non_digits/images.npy")
-"""What people draw beside digits: uint8 [N, 28, 28]."""
-SHEETS = Path("data/drawn/sheets")
-"""Digits of training and validation, drawn on paper as they would be sent."""
+DRAWN = Path("data/drawn")
+"""Pictures that no data set has: forms of digits, non-digits, digits on paper as they would be sent."""
 
 TRAINED = Path("models/trained")
 """A folder per network: weights, curve, and the record of its training."""

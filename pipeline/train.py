@@ -18,10 +18,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline import params
-from pipeline.data.store import load_drawn, load_split
+from pipeline.data.store import load_split
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
-from pipeline.paths import DRAWN, PROCESSED, RESUME, TRAINED
+from pipeline.paths import PROCESSED, RESUME, TRAINED
 from pipeline.stage import stage
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import Inputs, inputs
@@ -32,8 +32,7 @@ from pipeline.tracking.runs import publish_training, training
 def main(network: str) -> None:
     source, options, config = params.load("data.source", "train", f"networks.{network}")
 
-    train, val = load_split(PROCESSED, "train"), load_split(PROCESSED, "val")
-    data = Digits(train, val, config, options.seed, load_drawn(DRAWN))
+    data = Digits(load_split(PROCESSED, "train"), load_split(PROCESSED, "val"), config, options.seed)
     read = inputs(f"train@{network}")
     checkpoints = RESUME / read.key
 

@@ -103,14 +103,15 @@ async def predict(request: Request) -> Response:
         pixels = images.decode(data)
     else:
         pixels = await request.app.state.decoders.run(images.decode, data)
-    [answer] = await _answers(request.app.state, pixels[None])
+    [answer] = await request.app.state.batcher.run(pixels[None])
     return _json(answer)
 
 
 async def predict_pixels(request: Request) -> Response:
     """Images as arrays, bright ink on a dark ground: one, or up to 1000.
 
-    JSON, with `scale` where every value lies in 0..1; or 784 bytes an image, row by row.
+    JSON, with `scale` where every value lies in 0..1; or 784 bytes an image, row by row. One that keeps MNIST's
+    convention, its ink scaled to 20x20 and centred on black, is answered as it is; another is prepared as a picture is.
     """
     body = await request.body()
     kind = _media_type(request)
@@ -131,13 +132,20 @@ async def explained(request: Request) -> Response:
     return _json(explanation.model_dump())
 
 
-async def _answers(state: State, pixels: Pixels) -> list[schema.Json]:
+async def _answers(state: State, given: Pixels) -> list[schema.Json]:
     """An answer for each image, [n, 28, 28] in 0..255."""
-    if len(pixels) <= MICRO_BATCH:
-        answers: list[schema.Json] = await state.batcher.run(pixels)
-        return answers
-    predictions = await state.decoders.run(state.recogniser.predict, pixels.astype(np.float32, copy=False))
-    return _counted(state, predictions)
+    pixels = given.astype(np.float32, copy=False)
+    if len(pixels) > MICRO_BATCH:
+        return _counted(state, await state.decoders.run(_prepared_and_predicted, state, pixels))
+    if not images.conforming(pixels).all():
+        pixels = await state.decoders.run(images.normalise_all, pixels)
+    answers: list[schema.Json] = await state.batcher.run(pixels)
+    return answers
+
+
+def _prepared_and_predicted(state: State, pixels: NDArray[np.float32]) -> Predictions:
+    predictions: Predictions = state.recogniser.predict(images.normalise_all(pixels))
+    return predictions
 
 
 def _predict(state: State, pixels: NDArray[np.float32]) -> list[schema.Json]:

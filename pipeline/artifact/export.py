@@ -9,12 +9,13 @@ from torch import nn
 from pipeline.artifact import novelty
 from pipeline.artifact.calibrate import temperature, thresholds
 from pipeline.artifact.quantise import quantised
+from pipeline.artifact.refit import refit
 from pipeline.artifact.to_onnx import answers, labelled, logits_of, observe, to_onnx
-from pipeline.params import Calibration
+from pipeline.params import Calibration, Refit
 from serving.images import normalise_all
 
 NOVELTY_IMAGES = 10_000
-"""Images at most, from all over the training set and as many drawn ones, that novelty is fitted to."""
+"""Training images at most, from all over the set, that novelty is fitted to, beside those that were drawn."""
 RANGE_IMAGES = 1000
 """Training images at most by which the integers get their range."""
 
@@ -22,25 +23,31 @@ RANGE_IMAGES = 1000
 class Known(NamedTuple):
     """Pictures by which a network is made ready to be served: images, uint8 [N, 28, 28], and labels, uint8 [N].
 
-    train, drawn: that it learnt from; train_sent: some of ``train``, written again with other pens and prepared as the
-    service prepares what it is sent. val: that it did not learn from; val_sent: the same of ``val``, without labels.
-    non_digits: what people draw beside digits, without labels.
+    train: that it learnt from; val: that it did not. train_sent, val_sent: some of each, written again with other pens
+    and prepared as the service prepares what it is sent; the latter without labels.
+    forms: digits as MNIST's writers seldom wrote them. non_digits: what people draw beside digits, without labels.
     """
 
     train: tuple[np.ndarray, np.ndarray]
-    drawn: tuple[np.ndarray, np.ndarray]
     train_sent: tuple[np.ndarray, np.ndarray]
     val: tuple[np.ndarray, np.ndarray]
     val_sent: np.ndarray
+    forms: tuple[np.ndarray, np.ndarray]
     non_digits: np.ndarray
 
 
-def export(network: nn.Module, known: Known, config: Calibration, identity: dict[str, str]) -> bytes:
+def export(
+    network: nn.Module, known: Known, last_layer: Refit | None, config: Calibration, identity: dict[str, str]
+) -> bytes:
     """The ONNX model of a trained network: novelty is fitted to what it learnt from, all else to what it did not.
 
-    ``identity`` is what the model's metadata say of it.
+    Args:
+        last_layer: how its last layer is fitted again before, if it is.
+        identity: what the model's metadata say of it.
     """
-    learnt = (some(known.train), some(known.drawn), known.train_sent)
+    if last_layer:
+        network = refit(network, known.train, known.forms, last_layer)
+    learnt = (some(known.train), known.train_sent, known.forms)
     images, labels = (np.concatenate(arrays) for arrays in zip(*learnt, strict=True))
     distance = novelty.fit(observe(network, images)[1], labels, observe(network, known.non_digits)[1])
     scale = temperature(logits_of(network, known.val[0]), known.val[1])

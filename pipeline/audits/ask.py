@@ -82,7 +82,8 @@ class InProcess:
             case "file":
                 return np.stack([decode(file) for file in encoded(pictures, one)])
             case "json":
-                return np.concatenate([schema.parse_pixels(body).as_array() for body in encoded(pictures, one)])
+                bodies = (schema.parse_pixels(body) for body in encoded(pictures, one))
+                return np.concatenate([normalise_all(body.as_array()) for body in bodies])
 
 
 class OverHttp:

@@ -1,13 +1,12 @@
-"""The arrays of data/processed/ and data/drawn/, as `save` and the stage draw wrote them."""
+"""The arrays of a split in data/processed/, as `save` wrote them."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.data.errors import DataError
 
-REMEDY = "Make it again: dvc repro preprocess draw"
+REMEDY = "Make it again: python -m pipeline.preprocess"
 
 
 def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -25,38 +24,6 @@ def load_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
             f"{where / 'labels.npy'} holds {labels.dtype} {labels.shape}, not uint8 ({len(images)},). {REMEDY}"
         )
     return images, labels
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Digits that are added to the training images.
-
-    images: uint8 [N, 28, 28]; labels: uint8 [N]; rows: int32 [N], of the training images that they were written after,
-    -1 where there is none.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    rows: np.ndarray
-
-    def among(self, rows: np.ndarray) -> "Drawn":
-        """Those written after no training image, or after one of ``rows``, int."""
-        kept = np.isin(self.rows, [-1, *rows])
-        return Drawn(self.images[kept], self.labels[kept], self.rows[kept])
-
-
-def load_drawn(folder: Path) -> Drawn:
-    """What was drawn for training in ``folder``, data/drawn/train. Raises DataError where files are missing."""
-    return Drawn(*(_read(folder / f"{name}.npy") for name in ("images", "labels", "rows")))
-
-
-def load_sheets(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Sheets of paper with a digit each, uint8 [N, H, W], and the rows of the images that they show, int32 [N].
-
-    Raises DataError where files of ``folder``, data/drawn/sheets, are missing.
-    """
-    sheets, rows = (_read(folder / f"{split}_{name}.npy") for name in ("sheets", "rows"))
-    return sheets, rows
 
 
 def _read(file: Path) -> np.ndarray:

@@ -39,11 +39,6 @@ def non_digit(rng: np.random.Generator) -> NDArray[np.uint8]:
     return finished(drawn(path, any_pen(rng), rng, keep_holes=kind < 0.65), rng)
 
 
-def written_again(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A digit, uint8 [28, 28], written along the same path with any pen."""
-    return finished(drawn(traced(image), any_pen(rng), rng), rng)
-
-
 def on_paper(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A digit, uint8 [28, 28], written along the same path with any pen in dark on white: uint8 [SIDE, SIDE]."""
     path = traced(image)

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from pipeline.data.store import Drawn
 from pipeline.models.augment import augment
 from pipeline.models.corrupt import corrupt
 from pipeline.models.layers import OUTLIER
@@ -18,8 +17,6 @@ from pipeline.models.outliers import outliers
 VALIDATION_BATCH = 1000
 MILD_AUGMENT, MILD_CORRUPT = 0.5, 0.35
 """The size of the mild epochs' warps and the fraction that they corrupt, each as a share of that of the others."""
-
-NOTHING = Drawn(*(np.zeros(shape, np.uint8) for shape in ((0, 28, 28), (0,), (0,))))
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, labels and rows."""
@@ -91,7 +88,6 @@ class Digits(LightningDataModule):
     Args:
         train, val: images uint8 [N, 28, 28] and labels uint8 [N].
         config: of the network that they are for, which says how its batches are made.
-        drawn: what is added to the training images.
 
     Batches are normalised images, float [B, 1, 28, 28], labels, int64 [B], and the rows, int64 [R], of the digits that
     come first and are not corrupted: what is hard about the others is not their own.
@@ -103,11 +99,12 @@ class Digits(LightningDataModule):
         val: tuple[np.ndarray, np.ndarray],
         config: Network,
         seed: int,
-        drawn: Drawn = NOTHING,
     ) -> None:
         super().__init__()
-        self.train, self.val = (pairs(*split) for split in (train, val))
-        self.drawn = pairs(drawn.images, drawn.labels)
+        self.train, self.val = (
+            TensorBatches(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
+            for images, labels in (train, val)
+        )
         self.config, self.seed = config, seed
         self.difficulty = torch.full((len(self.train),), torch.inf)
 
@@ -149,40 +146,9 @@ class Digits(LightningDataModule):
                 mix(self.seed, self.trainer.global_step, self.trainer.global_rank)
             )
             config = at(self.config, self.trainer.current_epoch)
-            scaled, labels, count = self.prepare(scaled, labels, config, generator)
+            scaled, labels, count = prepare(scaled, labels, config, generator)
             rows = rows[:count]
         return normalise(scaled), labels, rows
-
-    def extra(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """``count`` drawn digits, uint8 [count, 1, 28, 28], with labels, int64 [count]; none where there are none."""
-        images, labels, _ = self.drawn[pick(len(self.drawn), count if len(self.drawn) else 0, generator)]
-        return images, labels
-
-    def prepare(
-        self, images: Tensor, labels: Tensor, config: Network, generator: Generator
-    ) -> tuple[Tensor, Tensor, int]:
-        """Make a training batch as ``config`` says: corrupt some digits, add drawn ones and outliers, warp them all.
-
-        Args:
-            images: float [N, 1, 28, 28] in 0 to 1.
-            labels: int64 [N].
-
-        Returns:
-            float [N + D + M, 1, 28, 28] in 0 to 1; int64 [N + D + M], of which the last M, those of outliers, are
-            OUTLIER; how many digits come first that are not corrupted.
-        """
-        count = len(images)
-        if config.augment is None:
-            return images, labels, count
-        added, theirs = self.extra(int(count * config.drawn_fraction), generator)
-        warped = augment(torch.cat([images, added.to(images) / 255]), config.augment, generator)
-        images, added = warped[:count], warped[count:]
-        unlike = outliers(images, int(count * config.outlier_fraction), generator)
-        corrupted = int(count * config.corrupt_fraction)
-        if corrupted:
-            images = corrupt(images, corrupted, generator)
-        unlabelled = labels.new_full((len(unlike),), OUTLIER)
-        return torch.cat([images, added, unlike]), torch.cat([labels, theirs, unlabelled]), count - corrupted
 
 
 def at(config: Network, epoch: int) -> Network:
@@ -197,14 +163,28 @@ def at(config: Network, epoch: int) -> Network:
     return config.model_copy(update={"corrupt_fraction": config.corrupt_fraction * MILD_CORRUPT, "augment": milder})
 
 
-def pick(length: int, count: int, generator: Generator) -> Tensor:
-    """``count`` places below ``length``, int64, on the CPU, where the drawn pictures are."""
-    return (length * torch.rand(count, generator=generator, device=generator.device)).long().cpu()
+def prepare(images: Tensor, labels: Tensor, config: Network, generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
+    """Make a training batch as ``config`` says: warp the digits, corrupt a share of them, add outliers.
 
+    Args:
+        images: float [N, 1, 28, 28] in 0 to 1.
+        labels: int64 [N].
 
-def pairs(images: np.ndarray, labels: np.ndarray) -> TensorBatches:
-    """Images, uint8 [N, 28, 28], and labels, uint8 [N], as torch takes them."""
-    return TensorBatches(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long())
+    Returns:
+        float [N + M, 1, 28, 28] in 0 to 1; int64 [N + M], of which the last M, those of outliers, are OUTLIER; how
+        many digits come first that are not corrupted.
+    """
+    count = len(images)
+    if config.augment is None:
+        return images, labels, count
+    images = augment(images, config.augment, generator)
+    if not config.outlier_fraction and not config.corrupt_fraction:
+        return images, labels, count
+    extra = outliers(images, int(count * config.outlier_fraction), generator)
+    unlabelled = labels.new_full((len(extra),), OUTLIER)
+    corrupted = int(count * config.corrupt_fraction)
+    images = corrupt(images, corrupted, generator)
+    return torch.cat([images, extra]), torch.cat([labels, unlabelled]), count - corrupted
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """Train one network with Lightning: resumable after any epoch, its weights averaged and chosen by validation."""
 
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,9 +17,6 @@ from pipeline.models.batches import Digits
 from pipeline.models.classifier import Classifier
 from pipeline.models.networks import Network
 from pipeline.params import Trainer as TrainerConfig
-
-WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
-"""Instruction sets that oneDNN can be held to, under which it emulates bfloat16, many times slower than float32."""
 
 CURVE = ("train_loss", "val_loss", "val_accuracy")
 
@@ -129,10 +125,8 @@ def quieten() -> None:
 
 
 def supported(precision: str, accelerator: str) -> str:
-    """``precision``, or float32 where it is bfloat16 and this processor has no arithmetic for it, or may not use it."""
-    limited = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16
-    native = torch.cpu._is_avx512_bf16_supported() and not limited
-    if precision.startswith("bf16") and accelerator == "cpu" and not native:
+    """``precision``, or float32 where it is bfloat16 and this processor has no arithmetic for it."""
+    if precision.startswith("bf16") and accelerator == "cpu" and not torch.cpu._is_avx512_bf16_supported():
         warnings.warn(f"this processor has no bfloat16 arithmetic: training in 32-true, not {precision}", stacklevel=2)
         return "32-true"
     return precision

@@ -16,7 +16,6 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors.torch import save_file
 from sklearn.model_selection import StratifiedGroupKFold
 
-from pipeline.data.store import Drawn
 from pipeline.models.batches import Digits
 from pipeline.models.fit import fit
 from pipeline.models.networks import Network
@@ -29,14 +28,12 @@ TOLD = 10  # epochs, after every so many of which a training says how far it is
 class Fold:
     """What one network learns from.
 
-    name: as the training is told of; train, val: images uint8 [N, 28, 28] and labels uint8 [N]; drawn: what is added;
-    seed: of its training.
+    name: as the training is told of; train, val: images uint8 [N, 28, 28] and labels uint8 [N]; seed: of its training.
     """
 
     name: str
     train: tuple[np.ndarray, np.ndarray]
     val: tuple[np.ndarray, np.ndarray]
-    drawn: Drawn
     seed: int
 
 
@@ -80,7 +77,7 @@ def _train(fold: Fold, config: Network, options: TrainerConfig, folder: Path) ->
     if finished.exists():
         return finished
     torch.set_num_threads(1)
-    data = Digits(fold.train, fold.val, config, fold.seed, fold.drawn)
+    data = Digits(fold.train, fold.val, config, fold.seed)
     with redirect_stdout(None):
         fitted = fit(config, data, options, fold.seed, folder / fold.name, callbacks=[Progress(fold.name)])
     assert fitted is not None

@@ -65,8 +65,6 @@ class Network(Strict):
     """of each batch, corrupted by noise, blur and the like"""
     outlier_fraction: Share = 0.0
     """pictures that are no digit, added to each batch, as a share of its size"""
-    drawn_fraction: Share = 0.0
-    """digits in other forms and by other pens, added to each batch, as a share of its size"""
     mild_fraction: Share = 0.0
     """of the epochs, at the end, in which digits are augmented by half and few are corrupted"""
     hard_fraction: Share = 0.0

@@ -23,6 +23,7 @@ THIN = 0.04  # of the picture's side is what a ruled line's width is at most
 SPECK = 0.02  # of the largest part's area: what is smaller is no ink
 DOT = 0.1  # the same for what lies apart from the rest
 APART = 0.12  # of the largest part's longer side: parts farther from it lie apart
+ALONE = 0.2  # of the picture's side is what a digit measures at least that lies between lines through the picture
 STRAIGHT = 6.0  # how many times longer than wide a line is
 
 
@@ -128,7 +129,7 @@ def without_specks(strokes: Mask) -> Mask:
     boxes = np.array(
         [(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in ndimage.find_objects(labels)]
     )
-    hollow = _hollow(labels, areas, boxes)
+    hollow = _hollow(labels, areas, boxes) | _through(labels, boxes)
     if hollow.all():
         return strokes
     main = int(np.where(hollow, 0, areas).argmax())
@@ -173,3 +174,23 @@ def _hollow(labels: NDArray[np.signedinteger], areas: NDArray[np.int64], boxes: 
         inner = labels[top + rim : bottom - rim, left + rim : right - rim] == index + 1
         result[index] = inner.sum() < 0.02 * areas[index]
     return result
+
+
+def _through(labels: NDArray[np.signedinteger], boxes: NDArray[np.int64]) -> Mask:
+    """Which of the parts numbered from 1 in `labels` are thin lines from edge to edge, crossing each other or not.
+
+    None in a small picture, or where no part lies free of the edges that could be the digit.
+    """
+    side = max(labels.shape)
+    free = ((boxes[:, [0, 2]] > 0) & (boxes[:, [1, 3]] < labels.shape)).all(axis=1)
+    lengths = np.maximum(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2])
+    edges = (boxes[:, [0, 2]] == 0).sum(axis=1) + (boxes[:, [1, 3]] == labels.shape).sum(axis=1)
+    through = (edges >= 2) & (lengths >= CROSSED * min(labels.shape))
+    if side <= COARSE or not through.any() or not (free & (lengths >= ALONE * side)).any():
+        return np.zeros(len(boxes), np.bool_)
+    broad = max(3, round(THIN * side)) | 1
+    for index in np.flatnonzero(through):
+        top, bottom, left, right = boxes[index]
+        part = labels[top:bottom, left:right] == index + 1
+        through[index] = not ndimage.binary_erosion(part, np.ones((broad, broad), np.bool_)).any()
+    return through

@@ -25,6 +25,7 @@ BOLD = 0.3  # the same in 28x28
 FAINT = 0.1  # the same where MNIST's own box is measured: its longer side is 20, with 20 exceptions down to 18
 SMALL, LARGE = 17, 22  # what the longer side of the ink's box may measure in a 28x28 picture
 MARGIN = 2  # pixels beside wide ink in 28x28 that a digit which fills its picture would have reached
+SOFT = 0.15  # share of the ink's pixels that are neither faint nor full where it is drawn with hard edges
 FULL = 230.0  # ink at least this bright is not stretched
 PEAK = 0.95  # quantile of the ink's pixels that is stretched to 255
 PAPER_SHARE = 0.4  # of a 28x28 picture that is spotless paper; MNIST's images have 0.55 or more
@@ -114,7 +115,10 @@ def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
         ink = ink * ndimage.binary_dilation(kept, clutter.EIGHT)
         strokes = kept
     (top, bottom), (left, right) = _bounds(strokes)
-    if right - left >= LARGE and (bottom - top <= LARGE or min(left, SIDE - right) >= MARGIN):
+    if _hard_edged(ink):  # drawn pixel by pixel, on purpose
+        return fitted(ink[top:bottom, left:right])
+    wide = right - left >= LARGE and (bottom - top <= LARGE or min(left, SIDE - right) >= MARGIN)
+    if wide and not _broad(strokes):
         return ink  # digits are taller than wide: this is more than a digit
     if not SMALL <= max(bottom - top, right - left) <= LARGE:
         return fitted(ink[top:bottom, left:right])
@@ -146,6 +150,19 @@ def _specks(strokes: NDArray[np.bool_]) -> int:
     """How many components of `strokes`, bool [height, width], are a single pixel."""
     labels, _ = ndimage.label(strokes, clutter.EIGHT)
     return int((np.bincount(labels.ravel())[1:] == 1).sum())
+
+
+def _hard_edged(ink: NDArray[np.float32]) -> bool:
+    """Whether hardly a pixel of ink, float32 [28, 28], lies between paper and full strength."""
+    strongest = ink.max()
+    between = (ink > FAINT * strongest) & (ink < (1 - FAINT) * strongest)
+    return bool(between.sum() <= SOFT * (ink > FAINT * strongest).sum())
+
+
+def _broad(strokes: NDArray[np.bool_]) -> bool:
+    """Whether `strokes`, bool [28, 28], are wider than a digit even where they are thick."""
+    thick = ndimage.binary_opening(strokes, clutter.EIGHT).any(axis=0)
+    return bool(thick.any() and np.ptp(np.flatnonzero(thick)) >= LARGE - 1)
 
 
 def _stretch(ink: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -33,8 +33,8 @@ class Raster(schema.Strict):
 class Reading(schema.Strict):
     """What the service made of the image.
 
-    picture: the image in grey. box: top, left, bottom and right of its ink, in the picture's pixels; null where there is
-    no ink, and of an image of 28x28, which is not always cropped. pixels: what the network sees.
+    picture: the image in grey. box: top, left, bottom and right of its ink, in the picture's pixels; null where there
+    is no ink, and of an image of 28x28, which is not always cropped. pixels: what the network sees.
     """
 
     picture: Raster

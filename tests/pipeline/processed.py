@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.data import drawn
 from pipeline.data.save import COLUMNS, save
 
 WRITERS, DIGITS, VALIDATION = 60, 20, 5
@@ -29,12 +30,11 @@ def process(known: bool) -> None:
     table = pd.concat([part.assign(row=range(len(part))) for part in parts.values()])
     arrays = {name: (images[part.index], labels[part.index]) for name, part in parts.items()}
     save(Path("data/processed"), arrays, table)
-    learnt = arrays["train"]
-    write(Path("data/drawn/train"), {"images": learnt[0], "labels": learnt[1], "rows": np.arange(len(learnt[1]))})
-    write(Path("data/drawn/non_digits"), {"images": images[:50, ::-1]})
-    rows = {name: np.random.default_rng(1).permutation(len(labels)) for name, (_, labels) in arrays.items()}
-    sheets = {f"{name}_sheets": on_paper(arrays[name][0][shown]) for name, shown in rows.items()}
-    write(Path("data/drawn/sheets"), {**sheets, **{f"{name}_rows": shown for name, shown in rows.items()}})
+    rng = np.random.default_rng(1)
+    rows = {name: rng.permutation(len(labels)).astype(np.int32) for name, (_, labels) in arrays.items()}
+    sheets = {name: on_paper(arrays[name][0][shown]) for name, shown in rows.items()}
+    Path("data/drawn").mkdir()
+    drawn.save(Path("data/drawn"), drawn.Drawn(*arrays["val"], images[:50, ::-1], sheets, rows))
 
 
 def on_paper(images: np.ndarray) -> np.ndarray:
@@ -43,9 +43,3 @@ def on_paper(images: np.ndarray) -> np.ndarray:
 
 def off_paper(sheets: np.ndarray) -> np.ndarray:
     return 255 - sheets[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
-
-
-def write(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)

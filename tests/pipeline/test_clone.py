@@ -10,7 +10,7 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline import params, promote
-from tests.pipeline.workspace import ROOT
+from tests.pipeline.workspace import ROOT, dvc_repo
 
 COPIED = ("dvc.yaml", "params.yaml", "requirements.lock", "pipeline", "serving", ".dvcignore", ".gitignore")
 FOLDERS = (promote.CANDIDATES, promote.VALIDATION, promote.VERDICTS)
@@ -31,7 +31,7 @@ def committed(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(exist_ok=True)
         copy(source, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if source.is_dir() else {}))
     git(folder.parent, "init", "--quiet", str(folder))
-    repo = Repo.init(str(folder))
+    repo = dvc_repo(folder)
     for path in (Path(out.fs_path) for stage in repo.index.stages for out in stage.outs):
         place = path if path.suffix else path / "made-up"
         place.parent.mkdir(parents=True, exist_ok=True)

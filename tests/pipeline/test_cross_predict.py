@@ -10,6 +10,8 @@ import pytest
 from pipeline import cross_predict, params
 from pipeline.artifact import export as artifact
 from pipeline.artifact.export import Known
+from pipeline.cross_predict import places
+from pipeline.data.drawn import load as load_drawn
 from pipeline.models import load
 from tests import toy_model
 from tests.pipeline.processed import WRITERS, off_paper, process
@@ -24,7 +26,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Known]:
     known: list[Known] = []
     model = toy_model.write(tmp_path / "toy.onnx").read_bytes()
 
-    def export(network: object, given: Known, config: object, identity: dict[str, str]) -> bytes:
+    def export(network: object, given: Known, *_: object) -> bytes:
         known.append(given)
         return model
 
@@ -48,23 +50,22 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Known]:
 
 
 def test_no_fold_is_exported_by_anything_that_its_writers_wrote(asked):
-    drawn = np.load("data/drawn/train/images.npy")
-    taught_at_all = set(drawn[:, 0, 0])
     assert len(asked) == FOLDS
     for fold, known in enumerate(asked):
         rest = {writer for writer in range(WRITERS) if writer % FOLDS != fold}
         chosen = {writer for writer in rest if writer // FOLDS % VALIDATION == 0}
-        of = {name: set(getattr(known, name)[0][:, 0, 0]) for name in ("train", "drawn", "train_sent", "val")}
+        of = {name: set(getattr(known, name)[0][:, 0, 0]) for name in ("train", "train_sent", "val")}
         assert of["train"] == of["train_sent"] == rest - chosen
-        assert of["drawn"] == (rest - chosen) & taught_at_all
         assert of["val"] == set(known.val_sent[:, 0, 0]) == chosen
 
 
-def test_each_picture_stands_with_its_label(asked):
+def test_each_picture_stands_with_its_label_and_each_fold_knows_all_that_nobody_wrote(asked):
+    drawn = load_drawn(Path("data/drawn"))
     for known in asked:
-        for images, labels in (known.train, known.drawn, known.train_sent, known.val):
+        for images, labels in (known.train, known.train_sent, known.val, known.forms):
             assert (images[:, 0, 1] == labels).all()
-        np.testing.assert_array_equal(known.non_digits, np.load("data/drawn/non_digits/images.npy"))
+        np.testing.assert_array_equal(known.forms[0], drawn.forms)
+        np.testing.assert_array_equal(known.non_digits, drawn.non_digits)
 
 
 def test_every_image_is_predicted_once(asked):
@@ -72,3 +73,9 @@ def test_every_image_is_predicted_once(asked):
     dealt = pd.read_parquet("models/folds/perceptron/folds.parquet")
     keys = ["split", "row", "fold", "label"]
     pd.testing.assert_frame_equal(predicted[keys], dealt[keys])
+
+
+def test_a_splits_images_are_found_wherever_the_table_has_them():
+    dealt = pd.DataFrame({"split": ["val", "train", "train", "val", "train"], "row": [1, 2, 0, 0, 1]})
+    np.testing.assert_array_equal(places(dealt, "train"), [2, 4, 1])
+    np.testing.assert_array_equal(places(dealt, "val"), [3, 0])

@@ -6,30 +6,28 @@ import numpy as np
 import pytest
 
 from pipeline import draw
-from pipeline.data.store import load_drawn, load_sheets, load_split
-from pipeline.paths import DRAWN, NON_DIGITS, PROCESSED, SHEETS
+from pipeline.data.drawn import load
+from pipeline.data.store import load_split
+from pipeline.paths import DRAWN, PROCESSED
 from tests.pipeline.processed import process
 from tests.pipeline.workspace import contents, prepare
 
 
 @pytest.mark.slow
-def test_it_draws_for_training_and_calibration_and_repeats_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_it_draws_what_export_wants_and_repeats_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     prepare(tmp_path, "mnist")
     process(known=True)
     monkeypatch.setattr(draw, "SHEETS", {"train": 30, "val": 20})
     draw.main([])
     first = contents(Path("data/drawn"))
-    drawn, (_, labels) = load_drawn(DRAWN), load_split(PROCESSED, "train")
-    again = drawn.rows >= 0
-    assert [(~again).sum(), again.sum()] == [int(share * len(labels)) for share in (draw.FORMS, draw.AGAIN)]
-    assert (drawn.labels[again] == labels[drawn.rows[again]]).all()
-    assert len(drawn.images) == len(again)
-    assert np.load(NON_DIGITS).shape == (int(draw.NON_DIGITS * len(labels)), 28, 28)
+    drawn, count = load(DRAWN), len(load_split(PROCESSED, "train")[1])
+    assert drawn.forms.shape == (int(draw.FORMS * count), 28, 28)
+    assert len(drawn.form_labels) == len(drawn.forms)
+    assert drawn.non_digits.shape == (int(draw.NON_DIGITS * count), 28, 28)
     for split, most in draw.SHEETS.items():
-        sheets, rows = load_sheets(SHEETS, split)
-        assert len(sheets) == most == len(set(rows))
-        assert np.median(sheets) > 200
+        assert len(drawn.sheets[split]) == most == len(set(drawn.rows[split]))
+        assert np.median(drawn.sheets[split]) > 200
 
     monkeypatch.setattr(draw.os, "cpu_count", lambda: 1)
     draw.main([])

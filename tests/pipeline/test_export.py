@@ -9,7 +9,8 @@ import pytest
 
 from pipeline import export as stage
 from pipeline.artifact.export import Known
-from pipeline.data.store import load_drawn, load_split
+from pipeline.data.drawn import load as load_drawn
+from pipeline.data.store import load_split
 from tests.pipeline.processed import off_paper, process
 from tests.pipeline.workspace import prepare
 
@@ -21,7 +22,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
     """By what the stage exports a network in a project of made-up digits."""
     asked: list[Known] = []
 
-    def export(network: object, known: Known, config: object, identity: dict[str, str]) -> bytes:
+    def export(network: object, known: Known, last_layer: object, config: object, identity: dict[str, str]) -> bytes:
         assert identity == {"name": "convnet", "source": "mnist", "run_key": RUN["run_key"]}
         asked.append(known)
         return b"a model"
@@ -43,10 +44,10 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
 
 
 def test_novelty_and_thresholds_are_of_what_was_drawn_too_each_picture_with_its_label(known):
-    drawn = load_drawn(Path("data/drawn/train"))
-    np.testing.assert_array_equal(known.drawn[0], drawn.images)
-    np.testing.assert_array_equal(known.drawn[1], drawn.labels)
-    np.testing.assert_array_equal(known.non_digits, np.load("data/drawn/non_digits/images.npy"))
+    drawn = load_drawn(Path("data/drawn"))
+    np.testing.assert_array_equal(known.forms[0], drawn.forms)
+    np.testing.assert_array_equal(known.forms[1], drawn.form_labels)
+    np.testing.assert_array_equal(known.non_digits, drawn.non_digits)
     for (images, labels), split in ((known.train, "train"), (known.val, "val")):
         expected = load_split(Path("data/processed"), split)
         np.testing.assert_array_equal(images, expected[0])

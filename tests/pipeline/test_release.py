@@ -23,9 +23,11 @@ from pipeline.paths import BEST
 from pipeline.tracking import refill, store
 from tests.pipeline.test_clone import git
 from tests.pipeline.tracking import project as made_up
-from tests.pipeline.workspace import ROOT, contents
+from tests.pipeline.workspace import ROOT, contents, dvc_repo
+from tests.service.server import Server, wait_until
 
 MEGABYTES = 5
+PATIENCE_S = 540
 GRAPH = {
     "promote": {"cmd": "true", "outs": [{"models/best": {"persist": True, "remote": "release"}}]},
     "package": {"cmd": "true", "outs": [{"dist": {"remote": "release"}}]},
@@ -64,8 +66,7 @@ def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A repository with the last two stages of the graph and this one's remote."""
     folder = tmp_path / "origin"
     git(tmp_path, "init", "--quiet", str(folder))
-    Repo.init(str(folder))
-    shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
+    dvc_repo(folder)
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": GRAPH}))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     with chdir(folder):
@@ -250,29 +251,31 @@ def test_a_clone_fills_mlflow_with_the_released_champion_and_says_what_is_missin
 def test_a_clone_is_served_without_torch_mlflow_or_dvc(tmp_path: Path) -> None:
     """What README's first screen says, in a clone of the committed state."""
     git(tmp_path, "clone", "--quiet", str(ROOT), "clone")
-    port = serve.free_port("127.0.0.1")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "GIT_"))}
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            ["make", "serve"],
-            cwd=tmp_path / "clone",
-            env=environment | {"PORT": str(port)},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    server = start_serving(tmp_path / "clone", environment, tmp_path / "log")
     try:
-        while process.poll() is None:
-            try:
-                model = httpx.get(f"http://127.0.0.1:{port}/model", timeout=1).json()
-                break
-            except httpx.TransportError:
-                time.sleep(0.2)
-        assert process.poll() is None, (tmp_path / "log").read_text()
+        wait_until(lambda: server.is_ready() or server.process.poll() is not None, seconds=PATIENCE_S)
+        assert server.process.poll() is None, server.log.read_text()
+        model = httpx.get(f"{server.url}/model").json()
     finally:
-        serve.stop(process)
+        serve.stop(server.process)
     assert model["source"] == "mnist"
-    assert "the released champion of mnist" in (tmp_path / "log").read_text()
+    assert "the released champion of mnist" in server.log.read_text()
     installed = {path.name for path in tmp_path.glob("clone/.venv-serve/lib/*/site-packages/*")}
     assert "bentoml" in installed
     assert not installed & {"torch", "mlflow", "dvc"}
+
+
+def start_serving(folder: Path, environment: dict[str, str], log: Path) -> Server:
+    """Type `make serve` in a folder."""
+    port = serve.free_port("127.0.0.1")
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            ["make", "serve"],
+            cwd=folder,
+            env=environment | {"PORT": str(port)},
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    return Server(process, "127.0.0.1", port, log)

@@ -12,7 +12,7 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline import params
-from tests.pipeline.workspace import ROOT
+from tests.pipeline.workspace import ROOT, dvc_repo
 
 CANDIDATES: list[str] = params.load("candidates")
 LEARNING = {"train", "cross_validate"}
@@ -29,7 +29,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = ROOT / name
         copy: Callable[..., object] = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if source.is_dir() else {}))
-    repo = Repo.init(str(folder), no_scm=True)
+    repo = dvc_repo(folder, scm=False)
     made = [Path(out.fs_path) for stage in repo.index.stages for out in stage.outs]
     for path in made:
         if path.suffix:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 ROOT = Path(__file__).parents[2]
 REAL_MNIST = ROOT / os.environ.get("MNIST_MIRROR", "").removeprefix("file://")
@@ -25,3 +26,11 @@ def prepare(folder: Path, source: str, mirrors: Sequence[str] = ()) -> None:
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file under ``folder`` by its path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def dvc_repo(folder: Path, scm: bool = True) -> Repo:
+    """Make a DVC repository of ``folder``, with this one's configuration, in git or not."""
+    Repo.init(str(folder), no_scm=not scm)
+    config = (ROOT / ".dvc/config").read_text()
+    (folder / ".dvc/config").write_text(config if scm else config.replace("[core]", "[core]\n    no_scm = true"))
+    return Repo(str(folder))

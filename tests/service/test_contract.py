@@ -11,7 +11,7 @@ from PIL import Image
 
 from serving.app import ROUTES
 from serving.contract import MAX_BATCH
-from serving.images import normalise
+from serving.images import normalise, normalise_all
 from serving.model.recogniser import Recogniser
 from serving.openapi import document
 from tests import toy_model
@@ -78,7 +78,7 @@ def test_the_images_own_bytes_say_what_it_is_not_its_content_type(client):
 
 def test_all_the_ways_of_asking_give_the_offline_answer(client, recogniser):
     images = np.stack([toy_model.image(row % 10, 40 + row) for row in range(150)])
-    expected = recogniser.predict(images.astype(np.float32))
+    expected = recogniser.predict(normalise_all(images.astype(np.float32)))
     bulk = client.post("/predict_pixels", content=images.tobytes(), headers=OCTETS).json()["predictions"]
     batch = client.post("/predict_pixels", json={"batch": images.tolist(), "scale": "0-255"}).json()["predictions"]
     assert bulk == batch
@@ -92,6 +92,18 @@ def test_all_the_ways_of_asking_give_the_offline_answer(client, recogniser):
         png = client.post("/predict", content=encode(images[row])).json()
         offline = recogniser.predict(normalise(images[row].astype(np.float32))[None])
         assert png["probabilities"] == pytest.approx(offline.probabilities[0].tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_pixels_that_break_mnists_convention_are_prepared_as_a_picture_is(client, recogniser, count):
+    drawn = np.zeros((count, 28, 28), np.uint8)
+    drawn[:, 1:27, 2:6] = drawn[:, 22:27, 2:20] = 255
+    answers = client.post("/predict_pixels", content=drawn.tobytes(), headers=OCTETS).json()["predictions"]
+    as_picture = client.post("/predict", content=encode(drawn[0])).json()
+    untouched = recogniser.predict(drawn[:1].astype(np.float32)).probabilities[0]
+    for answer in answers:
+        assert answer["probabilities"] == pytest.approx(as_picture["probabilities"], abs=1e-5)
+    assert np.abs(np.array(as_picture["probabilities"]) - untouched).max() > 0.01
 
 
 def test_it_abstains_with_a_reason(client):

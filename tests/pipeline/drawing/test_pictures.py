@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.drawing.fit import fitted
 from pipeline.drawing.forms import FORMS
-from pipeline.drawing.pictures import form, non_digit, on_paper, written_again
+from pipeline.drawing.pictures import form, non_digit, on_paper
 from pipeline.drawing.symbols import THINGS, scripts
 from serving.images import normalise
 
@@ -25,11 +25,7 @@ def bounds(image: np.ndarray) -> tuple[int, int]:
     return tuple(int(np.ptp(np.flatnonzero(ink.any(axis))) + 1) for axis in (1, 0))  # type: ignore[return-value]
 
 
-def again(rng: np.random.Generator) -> np.ndarray:
-    return written_again(digit(), rng)
-
-
-@pytest.mark.parametrize("draw", [lambda rng: form(rng)[0], non_digit, lambda rng: on_paper(digit(), rng), again])
+@pytest.mark.parametrize("draw", [lambda rng: form(rng)[0], non_digit, lambda rng: on_paper(digit(), rng)])
 def test_every_picture_is_another_and_a_seed_repeats_them(draw: Callable[[Any], np.ndarray]):
     pictures = [draw(np.random.default_rng(seed)) for seed in (0, 1, 2, 0)]
     assert all(picture.dtype == np.uint8 for picture in pictures)

@@ -5,12 +5,10 @@ from itertools import chain
 from typing import Any
 from unittest.mock import Mock
 
-import numpy as np
 import pytest
 import torch
 
-from pipeline.data.store import Drawn
-from pipeline.models.batches import MILD_CORRUPT, NOTHING, Digits, HardFirst, TensorBatches, at
+from pipeline.models.batches import MILD_CORRUPT, Digits, HardFirst, TensorBatches, at, prepare
 from pipeline.models.layers import OUTLIER
 from pipeline.params import load
 from tests.pipeline.models.strokes import digits
@@ -90,33 +88,15 @@ def test_a_batch_is_cut_at_once():
     assert rows.tolist() == [3, 1]
 
 
-PIXELS = (255 * digits(50)[:, 0]).byte().numpy()
-LABELS = (np.arange(50) % 10).astype(np.uint8)
-
-
-def prepared(drawn: Drawn = NOTHING, **changes: float) -> tuple[torch.Tensor, torch.Tensor, int]:
+def prepared(**changes: float) -> tuple[torch.Tensor, torch.Tensor, int]:
     config = load("networks.convnet").model_copy(update=changes)
-    data = Digits((PIXELS, LABELS), (PIXELS, LABELS), config, 0, drawn)
-    return data.prepare(digits(50), torch.arange(50) % 10, config, torch.Generator().manual_seed(0))
+    return prepare(digits(50), torch.arange(50) % 10, config, torch.Generator().manual_seed(0))
 
 
 def test_outliers_follow_the_digits_of_a_batch_and_say_so():
     images, labels, _ = prepared(outlier_fraction=0.1)
     assert images.shape == (55, 1, 28, 28)
     assert labels.tolist() == [*(number % 10 for number in range(50)), *[OUTLIER] * 5]
-
-
-def test_drawn_digits_come_between_the_digits_and_the_outliers_and_are_neither_corrupted_nor_hard():
-    drawn = Drawn(PIXELS[:9], np.full(9, 7, np.uint8), np.arange(9))
-    images, labels, untouched = prepared(drawn, drawn_fraction=0.1, outlier_fraction=0.2, corrupt_fraction=0.4)
-    assert untouched == 30
-    assert labels.tolist() == [*(number % 10 for number in range(50)), *[7] * 5, *[OUTLIER] * 10]
-    assert (images[50:55].amax((1, 2, 3)) > 0.5).all()
-
-
-def test_without_drawn_pictures_none_are_added():
-    _, labels, _ = prepared(drawn_fraction=0.5, outlier_fraction=0.0)
-    assert len(labels) == 50
 
 
 def test_corrupted_digits_keep_their_labels():
@@ -151,9 +131,7 @@ def test_the_last_epochs_corrupt_few_and_warp_by_half():
 
 
 def test_without_augmentation_a_batch_stays_as_it_is():
-    config = load("networks.fast")
-    data = Digits((PIXELS, LABELS), (PIXELS, LABELS), config, 0)
-    images, labels, untouched = data.prepare(digits(50), torch.arange(50), config, torch.Generator())
+    images, labels, untouched = prepare(digits(50), torch.arange(50), load("networks.fast"), torch.Generator())
     assert untouched == 50
     assert torch.equal(images, digits(50))
     assert labels.tolist() == list(range(50))

@@ -14,7 +14,7 @@ from pytorch_lightning import Callback
 
 from pipeline.models.batches import Digits
 from pipeline.models.classifier import Classifier
-from pipeline.models.fit import fit, supported
+from pipeline.models.fit import fit
 from pipeline.params import Trainer, load
 
 TRAINER = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
@@ -154,20 +154,6 @@ def test_bfloat16_agrees_with_float32(tmp_path):
     )
     for one, other in zip(exact, coarse, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("highest", "precision"),
-    [("avx2", "32-true"), ("AVX512_CORE_VNNI", "32-true"), ("AVX512_CORE_BF16", "bf16-mixed"), ("", "bf16-mixed")],
-)
-def test_bfloat16_is_not_emulated(monkeypatch, recwarn, highest, precision):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", highest)
-    assert supported("bf16-mixed", "cpu") == precision
-    assert len(recwarn) == (precision == "32-true")
-    assert supported("32-true", "cpu") == "32-true"
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    assert supported("bf16-mixed", "cpu") == "32-true"
 
 
 SCRIPT = """

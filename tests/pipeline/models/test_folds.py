@@ -9,7 +9,6 @@ import pytest
 from pipeline import params
 from pipeline.artifact.to_onnx import logits_of
 from pipeline.models import folds
-from pipeline.models.batches import NOTHING
 from pipeline.models.load import with_weights
 from tests.pipeline.audits.made_up import handwriting
 
@@ -55,7 +54,7 @@ def test_each_network_learns_what_it_is_taught_and_none_is_taught_again(digits, 
     config = config.model_copy(update={"epochs": 10, "batch_size": 50, "hidden": [32], "augment": None})
 
     def fold(name: str, taught: np.ndarray) -> folds.Fold:
-        return folds.Fold(name, (images[:400], taught[:400]), (images[400:500], taught[400:500]), NOTHING, seed=0)
+        return folds.Fold(name, (images[:400], taught[:400]), (images[400:500], taught[400:500]), seed=0)
 
     def accuracy(weights: Path, truth: np.ndarray) -> float:
         return float((logits_of(with_weights(config, weights), images[500:]).argmax(1) == truth[500:]).mean())
