@@ -67,7 +67,7 @@ def predict(
         train, chosen = ((images[rows], labels[rows]) for rows in (~held & ~val, val))
         learnt = (~held & ~val)[shown]
         again = (sent[learnt], labels[shown[learnt]])
-        known = Known(train, again, chosen, sent[~learnt], (drawn.forms, drawn.form_labels), drawn.non_digits)
+        known = Known(train, again, chosen, sent[val[shown]], (drawn.forms, drawn.form_labels), drawn.non_digits)
         identity = {"name": network, "source": "folds", "run_key": str(fold)}
         trained = with_weights(config, folder / f"fold-{fold}.safetensors")
         with TemporaryDirectory() as place:

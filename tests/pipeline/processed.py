@@ -9,6 +9,8 @@ from pipeline.data import drawn
 from pipeline.data.save import COLUMNS, save
 
 WRITERS, DIGITS, VALIDATION = 60, 20, 5
+MARGIN = 6
+"""Of a sheet's paper around the image."""
 
 
 def process(known: bool) -> None:
@@ -28,7 +30,16 @@ def process(known: bool) -> None:
     table = pd.concat([part.assign(row=range(len(part))) for part in parts.values()])
     arrays = {name: (images[part.index], labels[part.index]) for name, part in parts.items()}
     save(Path("data/processed"), arrays, table)
-    sheets = {name: 255 - np.pad(shown, [(0, 0), (6, 6), (6, 6)]) for name, (shown, _) in arrays.items()}
-    rows = {name: np.arange(len(labels), dtype=np.int32) for name, (_, labels) in arrays.items()}
+    rng = np.random.default_rng(1)
+    rows = {name: rng.permutation(len(labels)).astype(np.int32) for name, (_, labels) in arrays.items()}
+    sheets = {name: on_paper(arrays[name][0][shown]) for name, shown in rows.items()}
     Path("data/drawn").mkdir()
     drawn.save(Path("data/drawn"), drawn.Drawn(*arrays["val"], images[:50, ::-1], sheets, rows))
+
+
+def on_paper(images: np.ndarray) -> np.ndarray:
+    return 255 - np.pad(images, [(0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)])
+
+
+def off_paper(sheets: np.ndarray) -> np.ndarray:
+    return 255 - sheets[:, MARGIN:-MARGIN, MARGIN:-MARGIN]

@@ -98,4 +98,4 @@ def test_every_set_of_the_catalogue_is_asked(tested, monkeypatch):
     audit.main(["convnet"])
     kinds = {name.partition("/")[0] for name in results.load(ANSWERS)}
     assert kinds >= {"test", "corruption", "severity", "morphology", "canvas", "lossless", "small", "direction"}
-    assert kinds >= {"strokes", "non_digit"}
+    assert kinds >= {"as_sent", "forms", "non_digit"}

@@ -21,7 +21,7 @@ LIKE_BRIGHT = {
 def ink(request):
     """Where a digit's ink lies, of a size, a pen and a place drawn anew: Pillow L, 255 on 0."""
     side = int(RANDOM.integers(100, 400))
-    pen = round(side * RANDOM.uniform(0.06, 0.1))
+    pen = round(side * RANDOM.uniform(0.09, 0.12))
     image = Image.new("L", (round(side * 1.6), round(side * 1.5)))
     left, top = (int(RANDOM.integers(side // 5, side // 3)) for _ in range(2))
     pencil = ImageDraw.Draw(image)
