@@ -21,7 +21,7 @@ LIKE_BRIGHT = {
 def ink(request):
     """Where a digit's ink lies, of a size, a pen and a place drawn anew: Pillow L, 255 on 0."""
     side = int(RANDOM.integers(100, 400))
-    pen = round(side * RANDOM.uniform(0.09, 0.12))
+    pen = round(side * RANDOM.uniform(0.09, 0.12))  # so wide that nothing is drawn anew
     image = Image.new("L", (round(side * 1.6), round(side * 1.5)))
     left, top = (int(RANDOM.integers(side // 5, side // 3)) for _ in range(2))
     pencil = ImageDraw.Draw(image)
@@ -65,7 +65,7 @@ def off(picture, ink, **options):
 
 
 def apart(got, expected):
-    """By how many grey levels two pictures differ on average, wherever they were put: places are rounded."""
+    """By how many grey levels, on average, one differs from another or from that moved by a pixel, as rounding does."""
     shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     return min(np.abs(np.roll(got, shift, (0, 1)) - expected).mean() for shift in shifts)
 
@@ -112,13 +112,13 @@ def test_noise_in_the_colours_of_blank_paper_is_no_ink():
 def test_ink_on_nothing_is_ink_whatever_its_colours(ink, kind, colours):
     options = {"lossless": True} if kind == "WEBP" else {}
     assert off(halves(ink, *colours), ink, format=kind, **options) < (
-        12 if kind == "GIF" else 3
+        16 if kind == "GIF" else 3
     )  # whose edges are hard
 
 
 @pytest.mark.parametrize("colours", [((160, 60, 200), (30, 60, 220)), ((255, 140, 0), (160, 60, 200))])
 def test_broad_ink_of_two_colours_is_no_sheet_with_ink_on_it(ink, colours):
-    broad = wider(ink, ink.width // 40)
+    broad = wider(ink, ink.width // 60)
     assert off(halves(broad, *colours), broad) < 9  # one colour is a little brighter
 
 
