@@ -139,7 +139,7 @@ def test_a_run_that_was_killed_goes_on_and_what_is_done_is_not_done_again(tmp_pa
     command = [sys.executable, "-c", TWO]
     begun = subprocess.Popen(command, cwd=tmp_path, env=checkout.environment, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
-    while not list(tmp_path.glob(".resume/seeds/*/.resume/*/last.ckpt")):
+    while not (checkpoints := list(tmp_path.glob(".resume/seeds/*/.resume/*/last.ckpt"))):
         assert begun.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -150,7 +150,8 @@ def test_a_run_that_was_killed_goes_on_and_what_is_done_is_not_done_again(tmp_pa
     assert not [folder for folder in left if folder and Path(folder).is_relative_to(tmp_path)]
 
     first = checkout.output(*command)
-    assert re.search(r"epoch (\d+)/", first)[1] != "1"  # type: ignore[index]
+    name = checkpoints[0].relative_to(tmp_path / ".resume/seeds").parts[0].replace("-", " ", 1)
+    assert re.search(rf"seed {name}: epoch (\d+)/", first)[1] != "1"  # type: ignore[index]
     found = json.loads((tmp_path / ".resume/seeds/uci-digits.json").read_text())["seeds"]
     assert [(one["seed"], one["isa"]) for one in found] == [(3, None), (5, FLOAT32)]
     places = [tmp_path / ".resume/seeds" / name for name in ("3", "5-32-true")]
