@@ -29,6 +29,7 @@ from rich.console import Console
 from pipeline import serve
 from pipeline.showcase import card, inside
 from pipeline.stage import stage
+from serving.images import normalise_all
 from serving.model.recogniser import Predictions, Recogniser
 
 CHAMPION = Path("models/best")
@@ -114,7 +115,7 @@ def try_out(url: str, recogniser: Recogniser, images: NDArray[np.uint8]) -> None
 
     Raises PackageError at the first image whose answer differs, or if another model answers.
     """
-    expected = recogniser.predict(images.astype(np.float32))
+    expected = recogniser.predict(normalise_all(images.astype(np.float32)))
     with httpx.Client(base_url=url, timeout=10) as client:
         served = _json(client.get("/model"))["sha256"]
         if served != recogniser.sha256:

