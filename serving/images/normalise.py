@@ -117,8 +117,8 @@ def _repair(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     (top, bottom), (left, right) = _bounds(strokes)
     wide = right - left >= LARGE and (bottom - top <= LARGE or min(left, SIDE - right) >= MARGIN)
     fills = (bottom - top >= SIDE - MARGIN or max(left, SIDE - right) < 1) and _broad(strokes)
-    drawn = _hard_edged(ink) and 2 * (bottom - top) >= right - left
-    if wide and not fills and not drawn:
+    bar = 2 * (bottom - top) < right - left
+    if wide and (bar or not (fills or _hard_edged(ink))):
         return ink  # digits are taller than wide: this is more than a digit, or a bar
     if not SMALL <= max(bottom - top, right - left) <= LARGE:
         return fitted(ink[top:bottom, left:right])
