@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audits import scores
-from pipeline.audits.gates import Estimate
+from pipeline.audits.gates import UNMEASURABLE, Estimate
 from pipeline.audits.results import Results
 from pipeline.audits.statistics import exact_interval, permutation_p
 from pipeline.data.sources import SOURCES, LabelErrors
@@ -37,10 +37,15 @@ def measure(results: Results) -> dict[str, Any]:
     }
 
 
+def proportion(hits: np.ndarray) -> Estimate:
+    """The share of true ones among ``hits``, bool [N], with its exact interval; not measurable where there are none."""
+    count, total = int(hits.sum()), len(hits)
+    return Estimate(count / total, exact_interval(count, total)) if total else UNMEASURABLE
+
+
 def error(wrong: np.ndarray) -> Estimate:
     """The share of wrong answers; ``wrong`` is bool [N]."""
-    count, total = int(wrong.sum()), len(wrong)
-    return Estimate(count / total, exact_interval(count, total))
+    return proportion(wrong)
 
 
 def digit_recall(labels: np.ndarray, wrong: np.ndarray) -> Estimate:

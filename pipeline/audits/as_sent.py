@@ -1,16 +1,17 @@
 """Digits as people send them: photographed, scanned, drawn, cut out. Whether they are answered, and rightly."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.audits.accuracy import percentages
+from pipeline.audits.accuracy import percentages, proportion
 from pipeline.audits.gates import Estimate
 from pipeline.audits.inputs.as_sent import KINDS
 from pipeline.audits.results import Results
-from pipeline.audits.statistics import exact_interval, interval, resampled_means
+from pipeline.audits.statistics import interval, resampled_means
 from serving.model.recogniser import Predictions
 
 SURE = 0.99
@@ -34,6 +35,11 @@ class Outcome:
     def of(self, which: np.ndarray) -> "Outcome":
         """That of some of the pictures."""
         return Outcome(**{name: values[which] for name, values in vars(self).items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence["Outcome"]) -> "Outcome":
+        """That of the pictures of all ``parts``, of which there is one at least."""
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
 def outcome(told: Predictions, digits: np.ndarray, lenient: np.ndarray | bool = False) -> Outcome:
@@ -79,8 +85,7 @@ def asked(results: Results) -> tuple[pd.DataFrame, Outcome]:
         kind, strength = name.split("/")
         pictures.append(pd.DataFrame({"kind": kind, "strength": int(strength), "row": one.rows}))
         told.append(outcome(one.predictions, results.labels[one.rows], KINDS[kind].lenient))
-    together = {name: np.concatenate([getattr(one, name) for one in told]) for name in vars(told[0])}
-    return pd.concat(pictures, ignore_index=True), Outcome(**together)
+    return pd.concat(pictures, ignore_index=True), Outcome.joined(told)
 
 
 def share(results: Results, hits: np.ndarray, rows: np.ndarray) -> Estimate:
@@ -89,12 +94,11 @@ def share(results: Results, hits: np.ndarray, rows: np.ndarray) -> Estimate:
     Its interval is over the images' writers, or over images where no writers are known; that of all or nothing, which
     resampling cannot tell, over the pictures.
     """
-    count = int(hits.sum())
-    if count in (0, len(hits)):
-        return Estimate(count / len(hits), exact_interval(count, len(hits)))
+    if hits.all() or not hits.any():
+        return proportion(hits)
     units = results.samples["writer"].to_numpy()[rows].astype(int) if results.has_writers else rows
     drawn = resampled_means(hits[:, None], units, results.bootstrap, results.rng("as sent: interval"))
-    return Estimate(count / len(hits), interval(drawn[:, 0]))
+    return Estimate(float(hits.mean()), interval(drawn[:, 0]))
 
 
 def table(pictures: pd.DataFrame, became: Outcome, by: list[str]) -> pd.DataFrame:

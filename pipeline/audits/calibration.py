@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audits import scores
-from pipeline.audits.accuracy import corrected_labels, label_errors, percentages
-from pipeline.audits.gates import UNMEASURABLE, Estimate
+from pipeline.audits.accuracy import corrected_labels, label_errors, percentages, proportion
+from pipeline.audits.gates import Estimate
 from pipeline.audits.results import Results
 from pipeline.audits.statistics import exact_interval, interval, resampled
 
@@ -102,14 +102,12 @@ def writers(results: Results) -> np.ndarray:
 
 def coverage(answered: np.ndarray) -> Estimate:
     """The share of images that are answered, bool [N]."""
-    count, total = int(answered.sum()), len(answered)
-    return Estimate(count / total, exact_interval(count, total))
+    return proportion(answered)
 
 
 def answered_error(answered: np.ndarray, wrong: np.ndarray) -> Estimate:
     """The share of wrong answers among those given; both bool [N]."""
-    total, errors = int(answered.sum()), int((answered & wrong).sum())
-    return Estimate(errors / total, exact_interval(errors, total)) if total else UNMEASURABLE
+    return proportion(wrong[answered])
 
 
 def bins(confidence: np.ndarray) -> np.ndarray:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.audits.accuracy import proportion
 from pipeline.audits.as_sent import Outcome, outcome, table
-from pipeline.audits.gates import Estimate
 from pipeline.audits.inputs.pen import PENS
 from pipeline.audits.inputs.strokes import FORMS, STYLES
 from pipeline.audits.results import Results
-from pipeline.audits.statistics import exact_interval
 
 
 def measure(results: Results) -> dict[str, Any]:
@@ -25,8 +24,8 @@ def measure(results: Results) -> dict[str, Any]:
     forms.insert(1, "digit", [STYLES[name].digit for name in forms["form"]])
     forms.insert(2, "plain", [STYLES[name].plain for name in forms["form"]])
     return {
-        "forms": share(counted.right),
-        "forms_wrong": share(counted.wrong),
+        "forms": proportion(counted.right),  # exact: each drawing is drawn on its own
+        "forms_wrong": proportion(counted.wrong),
         "drawings": len(counted.right),
         "forms_drawn": int((~forms["plain"]).sum()),
         "pens_drawn": len(PENS),
@@ -45,11 +44,4 @@ def asked(results: Results) -> tuple[pd.DataFrame, Outcome]:
         pens = np.repeat(list(PENS), len(one.rows) // len(PENS))
         drawings.append(pd.DataFrame({"form": name, "pen": pens[one.rows]}))
         told.append(outcome(one.predictions, np.full(len(one.rows), STYLES[name].digit)))
-    together = {name: np.concatenate([getattr(one, name) for one in told]) for name in vars(told[0])}
-    return pd.concat(drawings, ignore_index=True), Outcome(**together)
-
-
-def share(hits: np.ndarray) -> Estimate:
-    """The share of ``hits``, bool [M], with its exact interval: each drawing is drawn on its own."""
-    count = int(hits.sum())
-    return Estimate(count / len(hits), exact_interval(count, len(hits)))
+    return pd.concat(drawings, ignore_index=True), Outcome.joined(told)

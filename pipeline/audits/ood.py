@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.audits.accuracy import proportion
 from pipeline.audits.gates import UNMEASURABLE, Estimate
 from pipeline.audits.results import Results
-from pipeline.audits.statistics import exact_interval, placements, resampled_error
+from pipeline.audits.statistics import placements, resampled_error
 from serving.model.recogniser import Predictions
 
 SURE = 0.99
@@ -111,8 +112,7 @@ def most_taken(trials: Mapping[str, Trial]) -> str:
 
 def confident(one: Trial) -> Estimate:
     """The share of a set that is answered with a confidence above 0.99."""
-    count, total = int(one.confident.sum()), len(one.confident)
-    return Estimate(count / total, exact_interval(count, total))
+    return proportion(one.confident)
 
 
 def taken_for(trials: Mapping[str, Trial]) -> pd.DataFrame:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from pipeline.audits.accuracy import percentages
-from pipeline.audits.gates import UNMEASURABLE, Estimate
+from pipeline.audits.accuracy import percentages, proportion
+from pipeline.audits.gates import Estimate
 from pipeline.audits.results import Results
-from pipeline.audits.statistics import exact_interval, holm, permutation_p
+from pipeline.audits.statistics import holm, permutation_p
 
 STYLES = {"thickness": "px", "slant": "°", "ink": "px²", "width": "px", "height": "px"}
 FIFTHS = 5
@@ -51,8 +51,7 @@ def broken(samples: pd.DataFrame) -> np.ndarray:
 
 def broken_strokes(broken: np.ndarray, wrong: np.ndarray) -> Estimate:
     """The error on images whose ink lies in more than one piece; both bool [N]."""
-    images, errors = int(broken.sum()), int((broken & wrong).sum())
-    return Estimate(errors / images, exact_interval(errors, images)) if images else UNMEASURABLE
+    return proportion(wrong[broken])
 
 
 def ranked(samples: pd.DataFrame, labels: np.ndarray, parts: int) -> dict[str, np.ndarray]:

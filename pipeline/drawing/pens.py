@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
+from scipy.spatial import KDTree
 from skimage.morphology import skeletonize
 
 SIDE = 112
@@ -102,8 +103,7 @@ def distance(path: Path, pen: Pen) -> NDArray[np.float64]:
     down, right = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     places = np.argwhere(path)
     turn = np.array([[np.cos(pen.angle), np.sin(pen.angle)], [-np.sin(pen.angle), np.cos(pen.angle)]])
-    turned = np.stack([down, right], 2).reshape(-1, 2) @ turn.T * [pen.flat**0.5, pen.flat**-0.5]
-    from scipy.spatial import KDTree
-
-    found, _ = KDTree(places @ turn.T * [pen.flat**0.5, pen.flat**-0.5]).query(turned)
+    where = np.stack([down, right], 2).reshape(-1, 2)
+    turned, tips = (points @ turn.T * [pen.flat**0.5, pen.flat**-0.5] for points in (where, places))
+    found, _ = KDTree(tips).query(turned)
     return np.asarray(found).reshape(SIDE, SIDE)

@@ -41,12 +41,12 @@ def non_digit(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 def on_paper(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A digit, uint8 [28, 28], written along the same path with any pen in dark on white: uint8 [SIDE, SIDE]."""
-    path = traced(image)
-    ink = drawn(path, any_pen(rng), rng)
+    ink = drawn(traced(image), any_pen(rng), rng)
     return np.rint(255 * (1 - ink * rng.uniform(0.5, 1))).astype(np.uint8)
 
 
 def finished(ink: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Ink on a canvas as an image, uint8 [28, 28], a little larger or smaller, at times with hard edges."""
     if rng.random() < HARD:
         image = fitted(ink, BOX, Image.Resampling.BOX)
         return np.where(image > 110, 255, 0).astype(np.uint8)

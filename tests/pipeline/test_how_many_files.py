@@ -84,6 +84,14 @@ def changed(code: Path, before: dict[str, bytes]) -> set[str]:
     return {name for name in after if "__pycache__" not in name and after[name] != before.get(name)}
 
 
+def append(code: Path, name: str, function: str) -> None:
+    """Write a function to the end of a file, and nothing else anywhere."""
+    before = contents(code)
+    with (code / name).open("a") as file:
+        file.write(function)
+    assert changed(code, before) == {name}
+
+
 def run(code: Path, script: str) -> str:
     """Run a script on the copy; return what it printed."""
     environment = {**os.environ, "PYTHONPATH": f"{code}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -142,10 +150,7 @@ def test_a_kind_of_network_is_a_class_in_one_file_and_its_preset(code):
 
 
 def test_a_corruption_is_one_function(code):
-    before = contents(code)
-    with (code / "pipeline/audits/inputs/corruptions.py").open("a") as file:
-        file.write(CORRUPTION)
-    assert changed(code, before) == {"pipeline/audits/inputs/corruptions.py"}
+    append(code, "pipeline/audits/inputs/corruptions.py", CORRUPTION)
     script = """
 import numpy as np
 from pipeline.audits import robustness
@@ -168,10 +173,7 @@ print("mirror" in measures["corruptions"].to_string(), len(measures["corruptions
 
 
 def test_what_people_send_is_one_function(code):
-    before = contents(code)
-    with (code / "pipeline/audits/inputs/as_sent/paper.py").open("a") as file:
-        file.write(SENT)
-    assert changed(code, before) == {"pipeline/audits/inputs/as_sent/paper.py"}
+    append(code, "pipeline/audits/inputs/as_sent/paper.py", SENT)
     script = """
 import numpy as np
 from pipeline.audits import as_sent
