@@ -83,7 +83,8 @@ class Train(Strict):
 class Calibration(Strict):
     abstention: Share
     novelty: Share
-    novelty_sent: Share
+    novelty_sent: dict[str, Share]
+    """by network; one that is not named is not held to digits as they are sent"""
     miscoverage: Share
 
 
