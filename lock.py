@@ -21,7 +21,7 @@ OF_TORCH = re.compile(r"torch==|triton|cuda-|nvidia-(?!ml-py)")
 
 
 def main() -> None:
-    compiled = uv("--group", "dev", "pyproject.toml")
+    compiled = uv("--all-extras", "--group", "dev", "pyproject.toml")
     packages = split(compiled)
     write("requirements.lock", [package for package in packages if not OF_TORCH.match(package)])
     write("requirements-torch.lock", [package for package in packages if OF_TORCH.match(package)])
