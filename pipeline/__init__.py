@@ -1,8 +1,9 @@
 """The pipeline: one module per stage, and the libraries that the stages share.
 
-Whatever of it is run, printing does not fail, and what is on this machine is asked without a proxy.
+Whatever of it is run, printing does not fail, the user has a name, and what is on this machine is asked without a proxy.
 """
 
+import getpass
 import io
 import os
 import sys
@@ -25,5 +26,14 @@ def ask_here_directly() -> None:
             os.environ[variable] = ",".join(dict.fromkeys([*spared, *HERE]))
 
 
+def bear_a_name() -> None:
+    """Call a user by number where the system knows no name, as in many a container: DVC and MLflow ask for one."""
+    try:
+        getpass.getuser()
+    except KeyError:
+        os.environ["LOGNAME"] = str(os.getuid())
+
+
 print_anyway()
+bear_a_name()
 ask_here_directly()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MAKE"))}
 
 
 @pytest.fixture(params=["", "digits"])
@@ -28,7 +29,7 @@ def test_what_is_cleaned_away_is_the_project_s_own_but_never_dvc_s_cache(folder)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     (folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    subprocess.run(["make", "clean"], cwd=folder, check=True)
+    subprocess.run(["make", "clean"], cwd=folder, env=ENVIRONMENT, check=True)
     assert all((folder / name).exists() for name in kept)
     assert not any((folder / name).exists() for name in made)
 
@@ -40,17 +41,15 @@ def test_an_environment_that_is_a_link_is_not_cleared(folder):
     shared.mkdir()
     (shared / "somebody's").touch()
     (folder / ".venv").symlink_to(shared)
-    done = subprocess.run(["make", "setup"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(["make", "setup"], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert ".venv is a link" in done.stdout
     assert list(shared.iterdir()) == [shared / "somebody's"]
 
 
 def test_what_lint_refuses_is_not_committed(folder):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MAKE"))}
-
     def run(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
     def commit() -> subprocess.CompletedProcess[str]:
         return run(

@@ -173,7 +173,7 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
         | {f"input.{path}": sha for path, sha in hashes.items()}
         | {f"dvc.{path}": md5 for path, md5 in runkey.dvc_hashes().items() if runkey.covers(path, hashes)}
         | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
-        | {"mlflow.user": user(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
+        | {"mlflow.user": getpass.getuser(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
         | store.owner()
     )
     tags["mlflow.note.content"] = describe(record, tags)
@@ -182,14 +182,6 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
     client.log_batch(run.info.run_id, params=params)
     client.log_inputs(run.info.run_id, datasets(source, inputs["data"]))
     return client.get_run(run.info.run_id)
-
-
-def user() -> str:
-    """Who runs this: a name, or the number of a user who has none, as in many a container."""
-    try:
-        return getpass.getuser()
-    except KeyError:
-        return str(os.getuid())
 
 
 def describe(record: Record, tags: dict[str, str]) -> str:

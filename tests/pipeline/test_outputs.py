@@ -76,14 +76,3 @@ def test_weights_that_only_their_owner_can_read_are_shown_to_all_whom_the_umask_
     for file in (weights, published):
         assert stat.S_IMODE(file.stat().st_mode) == mode
         assert file.read_bytes() == content
-
-
-def test_who_trains_may_have_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(variable, raising=False)
-
-    def nobody(uid: int) -> None:
-        raise KeyError(f"getpwuid(): uid not found: {uid}")
-
-    monkeypatch.setattr("pwd.getpwuid", nobody)
-    assert runs.user() == str(os.getuid())

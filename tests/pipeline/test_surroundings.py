@@ -1,4 +1,4 @@
-"""What surrounds a command changes nothing that it does: the terminal's encoding, a proxy."""
+"""What surrounds a command changes nothing that it does: the terminal's encoding, a proxy, a user without a name."""
 
 import http.server
 import os
@@ -75,3 +75,24 @@ def test_no_proxy_is_asked_for_what_is_on_this_machine(tmp_path: Path, here: str
         pytest.importorskip("socksio", reason="socksio is not installed: make setup")
     proxies = {"HTTP_PROXY": f"{kind}://{NOBODY}", "ALL_PROXY": f"{kind}://{NOBODY}", "NO_PROXY": spared}
     assert run(tmp_path, "-c", ASK, here, **proxies).split() == ["204", "204"]
+
+
+NAMELESS = """
+import os, pwd
+
+def nobody(uid):
+    raise KeyError(uid)
+
+pwd.getpwuid = nobody
+for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+    os.environ.pop(name, None)
+import pipeline
+from dvc.repo import Repo
+from mlflow.tracking.context.default_context import DefaultRunContext
+Repo(".", uninitialized=True).site_cache_dir
+print(DefaultRunContext().tags()["mlflow.user"])
+"""
+
+
+def test_a_user_without_a_name_is_called_by_number(tmp_path: Path) -> None:
+    assert run(tmp_path, "-c", NAMELESS).strip() == str(os.getuid())
