@@ -1,6 +1,6 @@
 """The pipeline: one module per stage, and the libraries that the stages share.
 
-Whatever of it is run, printing does not fail, the user has a name, and what is on this machine is asked without a proxy.
+Whatever of it is run, printing does not fail, the user has a name, and this machine is asked without a proxy.
 """
 
 import getpass
