@@ -1,6 +1,5 @@
 """What a stage writes, where it may lie there as a link into DVC's cache, or be hidden from all but its owner."""
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -56,6 +55,6 @@ def files(paths: list[Path]) -> Iterator[Path]:
 
 def copy_anew(path: Path) -> None:
     """Put a copy of a file in its place."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new = path.with_name(f".{path.name}.new")  # one name, so that the next copy replaces what one that was cut off left
     shutil.copyfile(path, new)
     new.replace(path)

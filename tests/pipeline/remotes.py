@@ -24,10 +24,13 @@ SSHD = Path("/usr/sbin/sshd")
 
 @dataclass(frozen=True)
 class Remote:
-    """Where one pushes to and pulls from, what is set of it for all and for oneself alone, and the environment."""
+    """Where one pushes to and pulls from, what is set of it for all and for oneself alone, and the environment.
 
-    push: str
-    pull: str
+    folder: where one pushes to instead, since the URL can only be read.
+    """
+
+    url: str
+    folder: str = ""
     shared: dict[str, str] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
@@ -35,7 +38,7 @@ class Remote:
 
 @contextmanager
 def folder(place: Path) -> Iterator[Remote]:
-    yield Remote(str(place / "store"), str(place / "store"))
+    yield Remote(str(place / "store"))
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def web(place: Path) -> Iterator[Remote]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield Remote(str(place / "store"), f"http://127.0.0.1:{server.server_port}")
+        yield Remote(f"http://127.0.0.1:{server.server_port}", folder=str(place / "store"))
         server.shutdown()
         thread.join()
 
@@ -66,7 +69,7 @@ def s3(place: Path) -> Iterator[Remote]:
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
     httpx.put(f"{endpoint}/bucket", trust_env=False).raise_for_status()
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    yield Remote("s3://bucket/digits", "s3://bucket/digits", shared={"endpointurl": endpoint}, environ=keys)
+    yield Remote("s3://bucket/digits", shared={"endpointurl": endpoint}, environ=keys)
     server.stop()
 
 
@@ -99,7 +102,7 @@ def ssh(place: Path) -> Iterator[Remote]:
         wait_until(lambda: process.poll() is not None or listens(port), seconds=20)
         assert process.poll() is None, log.read_text()
         url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{place / 'store'}"
-        yield Remote(url, url, own={"keyfile": str(place / "user")})
+        yield Remote(url, own={"keyfile": str(place / "user")})
     finally:
         process.terminate()
         process.wait()

@@ -74,9 +74,9 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def set_up(folder: Path, remote: Remote, url: str) -> None:
+def set_up(folder: Path, remote: Remote) -> None:
     """Type what docs/remotes.md says of a remote."""
-    run(folder, "dvc", "remote", "add", "--force", "--default", "mine", url)
+    run(folder, "dvc", "remote", "add", "--default", "mine", remote.url)
     for name, value in remote.shared.items():
         run(folder, "dvc", "remote", "modify", "mine", name, value)
     for name, value in remote.own.items():
@@ -89,11 +89,11 @@ def test_what_one_pushes_another_clones_pulls_serves_and_tracks(origin: Path, tm
     shutil.copytree(origin, pusher, symlinks=True)
     made = outputs(pusher, OWN + RELEASED)
     with kind(tmp_path / "remote") as remote:
-        set_up(pusher, remote, remote.push)
-        run(pusher, "dvc", "push", **remote.environ)
+        set_up(pusher, remote)
+        if remote.folder:
+            run(pusher, "dvc", "remote", "add", "folder", remote.folder)
+        run(pusher, "dvc", "push", *(["-r", "folder"] if remote.folder else []), **remote.environ)
         git(pusher, "diff", "--exit-code", "--", "release")
-        if remote.pull != remote.push:
-            set_up(pusher, remote, remote.pull)
         git(pusher, "commit", "--quiet", "--all", "--message", "a remote")
         git(tmp_path, "clone", "--quiet", str(pusher), str(clone))
         for name, value in remote.own.items():
@@ -120,7 +120,7 @@ def test_nothing_can_be_pushed_over_http_and_nothing_is_lost(origin: Path, tmp_p
     made = outputs(pusher, OWN + RELEASED)
     (tmp_path / "remote/store").mkdir(parents=True)
     with remotes.web(tmp_path / "remote") as remote:
-        set_up(pusher, remote, remote.pull)
+        set_up(pusher, remote)
         assert "501" in run(pusher, "dvc", "push", status=1)
     assert outputs(pusher, OWN + RELEASED) == made
 
