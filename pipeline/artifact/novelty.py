@@ -22,7 +22,7 @@ COMPONENTS = 128
 """Directions whose variances are told apart; all further ones share one variance."""
 FLOOR = 1e-3
 """The least deviation and variance of a feature, as a share of the mean ones: some units hardly ever fire."""
-EVIDENCE = 0.25
+EVIDENCE = 0.4
 """What a unit of log odds for a non-digit adds to the distance."""
 CLASSIFIER = {"hidden_layer_sizes": (64,), "alpha": 0.1, "batch_size": 256, "max_iter": 12, "random_state": 0}
 """What tells digits from non-digits, as scikit-learn's MLPClassifier is to fit it; `max_iter` are epochs."""
@@ -96,8 +96,13 @@ class Novelty(nn.Module):
         return (squared.amin(1) / features.shape[1]).sqrt() + EVIDENCE * F.softplus(self.odds(scaled)).squeeze(1)
 
 
-def fit(features: np.ndarray, labels: np.ndarray, of_non_digits: np.ndarray) -> Novelty:
-    """Fit it to features of digits, float [N, D], their labels, int [N], and features of non-digits, float [M, D]."""
+def fit(features: np.ndarray, labels: np.ndarray, of_other_digits: np.ndarray, of_non_digits: np.ndarray) -> Novelty:
+    """Fit it to features of digits, float [N, D], and their labels, int [N].
+
+    Args:
+        of_other_digits, of_non_digits: float [M, D] each, what else the classifier is to tell from each other: digits
+            that may well be far from those, and what is none.
+    """
     values = features.astype(np.float64)
     deviations = values.std(axis=0)
     scale = np.maximum(deviations, FLOOR * deviations.mean())
@@ -108,7 +113,7 @@ def fit(features: np.ndarray, labels: np.ndarray, of_non_digits: np.ndarray) -> 
     variances, directions = np.maximum(variances[::-1], FLOOR * variances.mean()), directions[:, ::-1]
     kept = slice(min(COMPONENTS, len(variances) - 1))
     rest = float(variances[kept.stop :].mean())
-    odds = classifier(values, of_non_digits / scale)
+    odds = classifier(np.concatenate([values, of_other_digits / scale]), of_non_digits / scale)
     return Novelty(scale, means, directions[:, kept].copy(), variances[kept], rest, odds)
 
 

@@ -185,7 +185,9 @@ def thing(rng: np.random.Generator) -> Path:
     """The path of a thing, as people draw it, a little askew."""
     strokes = THINGS[rng.integers(len(THINGS))](rng)
     angle, lean, flat = rng.normal(0, 0.15), rng.normal(0, 0.1), np.exp(rng.uniform(-0.5, 0.4))
-    map_ = np.array([[np.cos(angle), np.sin(angle) + lean], [-np.sin(angle), np.cos(angle)]]) @ np.diag([min(flat, 1), min(1 / flat, 1)])
+    map_ = np.array([[np.cos(angle), np.sin(angle) + lean], [-np.sin(angle), np.cos(angle)]]) @ np.diag(
+        [min(flat, 1), min(1 / flat, 1)]
+    )
     bend, phase = rng.normal(0, 0.02, 2), rng.uniform(0, 6, 2)
     shaky = [stroke + bend * np.sin(5 * stroke[:, ::-1] + phase) for stroke in strokes]
     return line(*((stroke - 0.5) @ map_.T + 0.5 for stroke in shaky))
