@@ -58,7 +58,7 @@ def _endpoint(method: str, path: str, operation: Json) -> str:
     name = operation["operationId"]
     body = operation.get("requestBody", {}).get("content", {})
     answer = operation["responses"]["200"]["content"]
-    refusals = [status for status in operation["responses"] if status != "200"]
+    refusals = sorted(status for status in operation["responses"] if status != "200")
     facts = {"Takes": _codes(body), "Gives": _codes(answer), "Errors": _codes(refusals)}
     terms = "".join(f"<dt>{term}</dt><dd>{codes}</dd>" for term, codes in facts.items() if codes)
     samples = "".join(

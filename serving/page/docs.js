@@ -62,6 +62,7 @@ async function ask(file) {
   $("told").textContent = said;
   $("json").hidden = !answer;
   $("json").textContent = answer ? written(answer) : "";
+  $(answer ? "json" : "told").scrollIntoView({ block: "nearest" });
 }
 
 const NOBODY = "The service does not answer. Is it running?";

@@ -25,6 +25,8 @@ def project(tmp_path, monkeypatch):
     for name, content in (("verdicts.json", {"source": "mnist", "gates": []}), ("run.json", run)):
         (tmp_path / package.CHAMPION / name).write_text(json.dumps(content))
     shutil.copytree(ROOT / "serving", tmp_path / "serving")
+    for lock in (package.LOCK, package.WHOLE_LOCK):
+        shutil.copy(ROOT / lock, tmp_path / lock)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
