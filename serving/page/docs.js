@@ -27,6 +27,7 @@ function show() {
   }
 }
 
+$("languages").hidden = false;
 show();
 
 async function copy(code, button) {
