@@ -97,7 +97,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for name, content in all_of_them().items():
         (FOLDER / name).write_bytes(content)
         print(f"{FOLDER / name}: {len(content):,} bytes")

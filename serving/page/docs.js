@@ -6,7 +6,7 @@ const HERE = new URL(".", location).href.slice(0, -1);
 const WRITTEN = "http://127.0.0.1:3000"; // where the lines, as they come, expect the service
 const COPIED_FOR = 2000; // milliseconds that "Copied" is shown
 
-const REASONS = { blank: "there is no ink", not_a_digit: "this is no digit", multiple: "there is more than one digit",
+const REASONS = { blank: "there is no ink", not_a_digit: "this is unlike any", multiple: "there is more than one digit",
   uncertain: "it is not sure enough" };
 
 for (const code of document.querySelectorAll(".lines code")) {

@@ -14,8 +14,11 @@ COMPRESSED = 2.0
 """How far the mean pixel of a JPEG may be off, where another version of the library wrote it."""
 
 
-def test_they_are_all_there_and_no_others():
-    assert {path.name for path in (ROOT / samples.FOLDER).iterdir()} == set(DRAWN)
+def test_they_are_all_there_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    samples.main()
+    written = {path.name for path in samples.FOLDER.iterdir()}
+    assert written == {path.name for path in (ROOT / samples.FOLDER).iterdir()} == set(DRAWN)
 
 
 @pytest.mark.parametrize("name", DRAWN)
