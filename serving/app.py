@@ -21,7 +21,7 @@ from serving.model.activations import Activations
 from serving.model.explain import Explanation, explain
 from serving.model.micro_batching import MICRO_BATCH, MicroBatcher, Pixels
 from serving.model.recogniser import Predictions
-from serving.openapi import IMAGE, PIXELS, TEXT, ApiRoute, OpenApi
+from serving.openapi import IMAGE, PIXELS, WELL, ApiRoute, OpenApi
 from serving.schema import Answer, Answers, ModelInfo
 from serving.web import assets, log
 from serving.web.drain import Drain
@@ -44,7 +44,7 @@ def create_app(model: Path) -> Starlette:
         app.state.recogniser = recogniser
         app.state.metrics.model(recogniser)
         app.state.activations = Activations(model.with_name("inside.onnx"), recogniser.sha256)
-        app.state.assets = assets.load(model.parent)
+        app.state.assets = assets.load(model.parent, openapi.document(app.routes))
         gc.collect()
         gc.freeze()
         publishing = asyncio.create_task(_publish(app.state.metrics))
@@ -198,5 +198,5 @@ ROUTES = [
     ApiRoute("/model", model_info, ModelInfo),
     *assets.routes,
     ApiRoute("/docs.json", docs, OpenApi),
-    ApiRoute("/readyz", ready, {"text/plain": TEXT}, needs_key=False),
+    ApiRoute("/readyz", ready, {"text/plain": WELL}, needs_key=False),
 ]

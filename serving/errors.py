@@ -108,6 +108,11 @@ _BY_STATUS = {
 }
 
 
+def catalogue() -> tuple[Entry, ...]:
+    """All of them."""
+    return tuple(one for one in globals().values() if isinstance(one, Entry))
+
+
 def of_status(status: int) -> ApiError:
     """The error for a bare HTTP status, as a framework answers it. A missed deadline (504) counts as overload."""
     if status == 504:

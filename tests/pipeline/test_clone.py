@@ -12,7 +12,10 @@ from dvc.repo import Repo
 from pipeline import params, promote
 from tests.pipeline.workspace import ROOT, dvc_repo
 
-COPIED = ("dvc.yaml", "params.yaml", "requirements.lock", "pipeline", "serving", ".dvcignore", ".gitignore")
+COPIED = (
+    *("dvc.yaml", "params.yaml", "requirements.lock", "requirements-serve.lock"),
+    *("pipeline", "serving", ".dvcignore", ".gitignore"),
+)
 FOLDERS = (promote.CANDIDATES, promote.VALIDATION, promote.VERDICTS)
 
 
