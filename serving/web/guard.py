@@ -5,7 +5,6 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving import errors
 from serving.openapi import BENTOMLS
 from serving.web.deadlines import Deadlines
 from serving.web.drain import Drain
@@ -13,6 +12,7 @@ from serving.web.error_shape import ErrorShape
 from serving.web.headers import Headers
 from serving.web.keys import KeyCheck, Keys
 from serving.web.record import Record
+from serving.web.ways import Ways
 
 
 def guarded(app: Starlette, bentoml: ASGIApp, keys: Keys) -> ASGIApp:
@@ -59,11 +59,12 @@ class Dispatch:
         own: dict[str, ASGIApp] = {route.path: app for route in routes}
         self.paths = own | dict.fromkeys(BENTOMLS, bentoml)
         self._endpoints = {(method, route.path): route.app for route in routes for method in route.methods or ()}
+        self._ways = Ways({path: "POST" if ("POST", path) in self._endpoints else "GET" for path in self.paths})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self._app
         path = scope["path"]
         endpoint = self._endpoints.get((scope["method"], path)) or self.paths.get(path)
         if endpoint is None:
-            raise errors.NOT_FOUND()
+            raise self._ways.error(path)
         await endpoint(scope, receive, send)
