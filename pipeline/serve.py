@@ -24,6 +24,7 @@ import httpx
 
 from pipeline import release
 from pipeline.data.errors import DataError
+from serving.web.cors import Origins, OriginsError
 from serving.web.keys import Keys, KeysError
 
 BENTO = Path("dist/bento")
@@ -171,7 +172,8 @@ def check(host: str, port: int) -> str:
         ) from error
     try:
         Keys.from_environment().check_exposure(found)
-    except KeysError as error:
+        Origins.from_environment()
+    except (KeysError, OriginsError) as error:
         raise ServeError(str(error)) from error
     return found
 

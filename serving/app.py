@@ -14,7 +14,7 @@ from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from serving import errors, images, openapi, schema, startup
+from serving import bentoml_schema, errors, images, openapi, schema, startup
 from serving.contract import MAX_BATCH, SIDE
 from serving.model.activations import Activations
 from serving.model.explain import Explanation, explain
@@ -27,6 +27,7 @@ from serving.web.drain import Drain
 from serving.web.limits import BoundedPool
 from serving.web.metrics import Metrics
 
+NAME = "inkwell"
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
 PUBLISHED_EVERY_S = 0.5
@@ -83,6 +84,11 @@ async def ready(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """This document."""
     return _json(openapi.document(request.app.routes))
+
+
+async def bentomls_schema(request: Request) -> Response:
+    """What BentoML's clients read of the service."""
+    return _json(bentoml_schema.document(NAME, request.app.routes))
 
 
 async def model_info(request: Request) -> Response:
@@ -201,5 +207,6 @@ ROUTES = [
     ApiRoute("/model", model_info, ModelInfo),
     *assets.routes,
     ApiRoute("/docs.json", docs, OpenApi),
+    ApiRoute("/schema.json", bentomls_schema, {"application/json": {"type": "object"}}),
     ApiRoute("/readyz", ready, {"text/plain": TEXT}, needs_key=False),
 ]

@@ -6,6 +6,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.openapi import BENTOMLS
+from serving.web.concurrency import Concurrency
+from serving.web.cors import Cors, Origins
 from serving.web.deadlines import Deadlines
 from serving.web.drain import Drain
 from serving.web.error_shape import ErrorShape
@@ -15,16 +17,24 @@ from serving.web.record import Record
 from serving.web.ways import Ways
 
 
-def guarded(app: Starlette, bentoml: ASGIApp, keys: Keys) -> ASGIApp:
-    """The service: its own application and BentoML's, inside of the layers, of which the first is the outermost."""
+def guarded(
+    app: Starlette, bentoml: ASGIApp, keys: Keys, origins: Origins | None = None, concurrency: int | None = None
+) -> ASGIApp:
+    """The service: its own application and BentoML's, inside of the layers, of which the first is the outermost.
+
+    origins: whose pages may ask, None for those of the service alone. concurrency: how many may ask at once, None for
+    as many as can be answered.
+    """
     dispatch = Dispatch(app, bentoml)
     layers = (
         Middleware(Requests, bentoml, app.state.drain),
         Middleware(Record, app.state.metrics, dispatch.paths),
         Middleware(Headers, app.state.drain),
+        *((Middleware(Cors, origins),) if origins and origins.listed else ()),
         Middleware(ErrorShape),
         Middleware(KeyCheck, keys),
         Middleware(Deadlines, app.state.decoders),
+        *((Middleware(Concurrency, concurrency),) if concurrency else ()),
     )
     service: ASGIApp = dispatch
     for layer, arguments, _ in reversed(layers):

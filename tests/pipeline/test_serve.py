@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from pipeline import serve
-from serving.service import Inkwell
+from serving.app import NAME
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_port_that_is_free_is_free_for_that_host(host):
 def test_the_number_of_workers_is_an_option_of_bentomls(served, monkeypatch):
     port = str(serve.free_port("127.0.0.1"))
     assert "BENTOML_CONFIG_OPTIONS" not in served(PORT=port)[1]
-    name = f"services.{Inkwell.name}.workers"
+    name = f"services.{NAME}.workers"
     assert served(PORT=port, WORKERS="2")[1]["BENTOML_CONFIG_OPTIONS"] == f"{name}=2"
     monkeypatch.setenv("BENTOML_CONFIG_OPTIONS", "a.b=c")
     assert served(PORT=port, WORKERS="3")[1]["BENTOML_CONFIG_OPTIONS"] == f"a.b=c {name}=3"
