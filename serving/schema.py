@@ -7,7 +7,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from serving import errors
 from serving.contract import CLASSES, MAX_BATCH, SIDE
@@ -189,7 +188,7 @@ def parse_pixels(body: bytes) -> PixelsBody:
     raise _invalid(first)
 
 
-def _invalid(found: ErrorDetails) -> ApiError:
+def _invalid(found: Mapping[str, Any]) -> ApiError:
     """The error for what pydantic found in a body: it names the place, and what should stand there."""
     kind, place = found["type"], found["loc"]
     if kind == "value_error":
