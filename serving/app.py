@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from serving import bentoml_schema, errors, images, openapi, schema, startup
+from serving.bentoml_schema import ClientSchema
 from serving.contract import MAX_BATCH, SIDE
 from serving.model.activations import Activations
 from serving.model.explain import Explanation, explain
@@ -207,6 +208,6 @@ ROUTES = [
     ApiRoute("/model", model_info, ModelInfo),
     *assets.routes,
     ApiRoute("/docs.json", docs, OpenApi),
-    ApiRoute("/schema.json", bentomls_schema, {"application/json": {"type": "object"}}),
+    ApiRoute("/schema.json", bentomls_schema, ClientSchema),
     ApiRoute("/readyz", ready, {"text/plain": TEXT}, needs_key=False),
 ]

@@ -4,16 +4,27 @@ with bentoml.SyncHTTPClient("http://127.0.0.1:3000") as client:
     client.predict(image=Path("seven.png"))["digit"]
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from serving.openapi import IMAGE, PIXELS, ApiRoute
-from serving.schema import Json
+from serving.schema import Json, Strict
 
 ARRAY = {"type": "tensor", "format": "numpy-array"}  # in BentoML's words: an array, or what makes one
 INPUTS: list[tuple[object, Json]] = [
     (IMAGE, {"properties": {"image": {"type": "file", "format": "image"}}, "required": ["image"]}),
     (PIXELS, {"properties": {"pixels": ARRAY, "batch": ARRAY, "scale": {"type": "string"}}}),
 ]
+
+
+class ClientSchema(Strict):
+    """What BentoML's clients read."""
+
+    name: str
+    type: str
+    routes: list[Json]
+
+    examples: ClassVar[Mapping[str, Json]] = {"none": {"name": "inkwell", "type": "service", "routes": []}}
 
 
 def document(name: str, routes: Iterable[object]) -> Json:
