@@ -21,6 +21,7 @@ setup: $(STAMP) ## make the environment in .venv from hash-checked pins
 
 $(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and what it leads to is not cleared: remove the link first."; exit 1; }
 	@echo "Making the environment in $(VENV), once: 220 packages, then torch; a few minutes."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(INSTALL) -r requirements.lock
@@ -43,6 +44,8 @@ serve: $(SERVING_VENV)/.installed ## serve the champion of DATA, mnist (default)
 
 .venv-serve/.installed: requirements-serve.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@[ -w . ] || { \
+	    echo "The service's environment is made in this folder, which cannot be written to: copy it elsewhere."; exit 1; }
 	@echo "Making the service's environment in .venv-serve, once: 80 packages, less than a minute."
 	@$(PYTHON) -m venv --clear .venv-serve
 	@.venv-serve/bin/$(INSTALL) -r requirements-serve.lock
@@ -92,7 +95,7 @@ lint: $(STAMP) ## check format, style and types
 	mypy
 
 hooks: ## let git call `make lint` before each commit
-	git config core.hooksPath .ci/hooks
+	git config core.hooksPath "$$(git rev-parse --show-prefix).ci/hooks"
 
 refill: $(STAMP) ## fill a lost MLflow store again from the pipeline's outputs
 	@python -m pipeline.tracking.refill
@@ -104,4 +107,4 @@ lock: $(STAMP) ## pin every dependency anew
 	@python lock.py
 
 clean: ## remove the environment and all that runs made, MLflow's store included; DVC's cache stays
-	git clean -ffdXq -e '!/.dvc/cache' -e '!/.dvc/config.local'
+	git clean -ffdXq -e '!**/.dvc/cache' -e '!**/.dvc/config.local'

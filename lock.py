@@ -21,7 +21,7 @@ OF_TORCH = re.compile(r"torch==|triton|cuda-|nvidia-(?!ml-py)")
 
 
 def main() -> None:
-    compiled = uv("--group", "dev", "pyproject.toml")
+    compiled = uv("--all-extras", "--group", "dev", "pyproject.toml")
     packages = split(compiled)
     write("requirements.lock", [package for package in packages if not OF_TORCH.match(package)])
     write("requirements-torch.lock", [package for package in packages if OF_TORCH.match(package)])
@@ -34,14 +34,16 @@ def lock_service() -> None:
     """Write those packages of requirements.lock that the Bento needs, directly or not."""
     needed = uv("--constraints", "requirements.lock", "-", given="\n".join(["bentoml", *REQUIREMENTS]))
     names = {name(package) for package in split(needed)}
-    packages = split(Path("requirements.lock").read_text())
+    packages = split(Path("requirements.lock").read_text(encoding="utf-8"))
     write("requirements-serve.lock", [package for package in packages if name(package) in names])
 
 
 def uv(*arguments: str, given: str | None = None) -> str:
     """What `uv pip compile` says of some requirements, which may be ``given`` as a file's text."""
     command = ["uv", "pip", "compile", *shlex.split(OPTIONS), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, input=given).stdout
+    return subprocess.run(
+        command, check=True, capture_output=True, input=given, encoding="utf-8", errors="replace"
+    ).stdout
 
 
 def split(locked: str) -> list[str]:
@@ -55,7 +57,9 @@ def name(package: str) -> str:
 
 
 def write(file: str, packages: list[str]) -> None:
-    Path(file).write_text("# Written by `make lock` from pyproject.toml: do not edit.\n" + "\n".join(packages) + "\n")
+    Path(file).write_text(
+        "# Written by `make lock` from pyproject.toml: do not edit.\n" + "\n".join(packages) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

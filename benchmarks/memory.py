@@ -147,7 +147,7 @@ FORMS: dict[str, Callable[[int], bytes]] = {
 
 def resident(field: str) -> float:
     """A field of this process's status, in megabytes."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition(f"{field}:")[2].split()[0]) * 1024 / 1e6
 
 
@@ -168,7 +168,7 @@ def reading(path: Path, at_once: int) -> None:
             statuses.append(error.status)
 
     threads = [threading.Thread(target=read) for _ in range(at_once)]
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before = resident("VmRSS")
     began = time.perf_counter()
     for thread in threads:
@@ -184,7 +184,7 @@ def measured(data: bytes, at_once: int) -> tuple[float, float, int]:
         path = Path(folder) / "picture"
         path.write_bytes(data)
         command = [sys.executable, "-m", "benchmarks.memory", str(path), str(at_once)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8", errors="replace")
     megabytes, seconds, status = done.stdout.split()
     return float(megabytes), float(seconds), int(status)
 

@@ -103,8 +103,9 @@ class Trials:
                 env=self._environ,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
                 start_new_session=True,
+                encoding="utf-8",
+                errors="replace",
             )
             self._begun.append(process)
         assert process.stdout is not None
@@ -128,28 +129,30 @@ def prepare(job: Job, source: str) -> Path:
     command(folder, "git", "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
     cache = command(project, sys.executable, "-m", "dvc", "cache", "dir").strip()
     command(folder, sys.executable, "-m", "dvc", "config", "--quiet", "--local", "cache.dir", cache)
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
     params["data"]["source"] = source
     params["train"]["seed"] = job.seed
     if job.isa:
         params["train"]["trainer"]["precision"] = job.isa
     params["folds"] = {NETWORK: 0}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     return folder
 
 
 def command(folder: Path, *words: str) -> str:
-    return subprocess.run(words, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(
+        words, cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
+    ).stdout
 
 
 def entry(job: Job, folder: Path) -> Entry:
     """What the job's workplace says of it: which gates failed, and each gate's value, None where not measurable."""
-    gates = json.loads((folder / VERDICTS / f"{NETWORK}.json").read_text())["gates"]
+    gates = json.loads((folder / VERDICTS / f"{NETWORK}.json").read_text(encoding="utf-8"))["gates"]
     return {
         "seed": job.seed,
         "processor": processor(),
         "isa": job.isa,
-        "errors": json.loads((folder / EVALUATIONS / NETWORK / "test.json").read_text())["errors"],
+        "errors": json.loads((folder / EVALUATIONS / NETWORK / "test.json").read_text(encoding="utf-8"))["errors"],
         "failed": [gate["name"] for gate in gates if gate["status"] == "failed"],
         "values": {gate["name"]: gate["value"] for gate in gates},
     }
@@ -158,14 +161,14 @@ def entry(job: Job, folder: Path) -> Entry:
 def processor() -> str:
     """What this machine's processor calls itself."""
     known = Path("/proc/cpuinfo")
-    found = re.search(r"(?m)^model name\s*: (.+)$", known.read_text()) if known.exists() else None
+    found = re.search(r"(?m)^model name\s*: (.+)$", known.read_text(encoding="utf-8")) if known.exists() else None
     return found[1] if found else platform.processor() or platform.machine()
 
 
 def write(results: Path, entries: list[Entry]) -> None:
     entries.sort(key=lambda one: (one["isa"] or "", one["seed"]))
     results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps({"seeds": entries}, indent=2) + "\n")
+    results.write_text(json.dumps({"seeds": entries}, indent=2) + "\n", encoding="utf-8")
 
 
 def table(entries: list[Entry]) -> Table:
@@ -210,7 +213,7 @@ def main(source: str = "mnist") -> None:
     results = RESULTS if source == "mnist" else WORKPLACES / f"{source}.json"
     failed = Trials(source, JOBS).run(results)
     if results.exists():
-        Console().print(table(json.loads(results.read_text())["seeds"]))
+        Console().print(table(json.loads(results.read_text(encoding="utf-8"))["seeds"]))
         print(f"In {results}; each report under {WORKPLACES}/SEED/reports/audit/{NETWORK}/")
     if failed:
         sys.exit(f"Not finished, for the reason above: seed {', '.join(job.name for job in failed)}. Run it again.")

@@ -73,7 +73,8 @@ def served(service: Service) -> Iterator[str]:
         try:
             while not is_ready(service.url + service.ready):
                 if process.poll() is not None:
-                    sys.exit(f"{' '.join(service.command(port))} stopped:\n{(Path(home) / 'log').read_text()[-2000:]}")
+                    log = (Path(home) / "log").read_text(encoding="utf-8", errors="replace")
+                    sys.exit(f"{' '.join(service.command(port))} stopped:\n{log[-2000:]}")
                 time.sleep(0.02)
             service.start_s.append(time.perf_counter() - began)
             service.process = process
@@ -101,7 +102,7 @@ def cpu_s(process: subprocess.Popen[bytes] | None) -> float:
 
 def is_ready(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1).status_code == 200
+        return httpx.get(url, timeout=1, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 

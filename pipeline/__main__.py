@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         console.print(
             f"{name} has gates but is not among the candidates of params.yaml: it is left out.", style="yellow"
         )
-    PARAMS.write_text(with_source(PARAMS.read_text(), source))
+    PARAMS.write_text(with_source(PARAMS.read_text(encoding="utf-8"), source), encoding="utf-8")
     unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
     if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
         sys.exit(
@@ -80,9 +80,15 @@ def verdict(gates: list[dict[str, Any]]) -> str:
 
 
 def changed() -> list[str]:
-    """The files under version control that differ from the last commit."""
-    status = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
-    return [line[3:] for line in status.splitlines()]
+    """The project's files under version control that differ from the last commit; what else a repository has is not
+    its own."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace").stdout
+
+    here = git("rev-parse", "--show-prefix").strip()
+    entries = git("status", "--porcelain", "--no-renames", "-z", "--", ".").split("\0")
+    return [entry[3:].removeprefix(here) for entry in entries if entry]
 
 
 def next_steps(source: str, files: list[str]) -> str:
@@ -105,7 +111,7 @@ def next_steps(source: str, files: list[str]) -> str:
 
 
 def read(path: Path) -> Any:
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def at(url: str | None) -> Iterator[httpx.Client]:
     key = os.environ.get("INKWELL_API_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     serving = contextlib.nullcontext(url.rstrip("/")) if url else serve.running(serve.find(params.load("data.source")))
-    with serving as base, httpx.Client(base_url=base, headers=headers, timeout=30) as client:
+    with serving as base, httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=bool(url)) as client:
         yield client
 
 

@@ -55,7 +55,7 @@ def predict(
     torch.set_num_threads(1)  # as many cores as there are would round otherwise
     started = time.perf_counter()
     folder = FOLDS / network
-    config = parse(json.loads((folder / "config.json").read_text()))
+    config = parse(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     splits = (load_split(PROCESSED, name) for name in dealt["split"].unique())
     images, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
     drawn = load(DRAWN)

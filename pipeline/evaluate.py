@@ -32,7 +32,7 @@ def main(network: str) -> None:
         predictions = recogniser.predict(images.astype(np.float32))
         summary = scores.summarise(predictions.probabilities, labels)
         table(predictions, labels).to_parquet(places[split], index=False)
-        (folder / file).write_text(json.dumps(summary, indent=2) + "\n")
+        (folder / file).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         print(
             f"{network}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}",
             flush=True,

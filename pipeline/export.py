@@ -26,7 +26,7 @@ def main(network: str) -> None:
     trained, folder = TRAINED / network, CANDIDATES / network
 
     started = time.perf_counter()
-    run = json.loads((trained / "run.json").read_text())
+    run = json.loads((trained / "run.json").read_text(encoding="utf-8"))
     identity = {"name": run["network"], "source": run["source"], "run_key": run["run_key"]}
     train, drawn = load_split(PROCESSED, "train"), load(DRAWN)
     known = Known(
@@ -43,7 +43,7 @@ def main(network: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(model)
     shutil.copyfile(trained / "run.json", folder / "run.json")
-    (folder / "export.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    (folder / "export.json").write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     publish_export(network)
     print(f"{network}: exported in {time.perf_counter() - started:.0f} s, written to {folder}/", flush=True)
 

@@ -27,6 +27,7 @@ from PIL import Image
 from rich.console import Console
 
 from pipeline import serve
+from pipeline.data.files import replacing
 from pipeline.showcase import card, inside
 from pipeline.stage import stage
 from serving.images import normalise_all
@@ -72,9 +73,9 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
     shutil.copytree(serving, source / "serving", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(model, source / "model.onnx")
     model_hash = hashlib.sha256(model.read_bytes()).hexdigest()
-    (source / "model.sha256").write_text(f"{model_hash}  model.onnx\n")
+    (source / "model.sha256").write_text(f"{model_hash}  model.onnx\n", encoding="utf-8")
     (source / "inside.onnx").write_bytes(inside.derive(model.read_bytes()))
-    (source / "card.json").write_text(json.dumps(shown or {}))
+    (source / "card.json").write_text(json.dumps(shown or {}), encoding="utf-8")
     requirements = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     tag = f"inkwell:{content_version(source, requirements)}"
     config = {
@@ -83,30 +84,33 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
         "python": {"packages": requirements, "lock_packages": False},
     }
     recipe = workplace / "bentofile.yaml"  # named to BentoML, which looks for none inside hidden folders
-    recipe.write_text(yaml.safe_dump(config))
+    recipe.write_text(yaml.safe_dump(config), encoding="utf-8")
     home = workplace / "home"
     home.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "bentoml", "build", str(source), "-f", str(recipe), "--version", tag.partition(":")[2]],
         env=serve.environment(home),
         capture_output=True,
-        text=True,
         check=False,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         raise PackageError(f"BentoML could not build {tag}:\n{done.stdout}{done.stderr}")
     bento = home.joinpath("bentos", *tag.split(":"))
     manifest = bento / "bento.yaml"
-    info = yaml.safe_load(manifest.read_text())
+    info = yaml.safe_load(manifest.read_text(encoding="utf-8"))
     info["creation_time"] = NO_TIME
-    manifest.write_text(yaml.safe_dump(info, sort_keys=False))
+    manifest.write_text(yaml.safe_dump(info, sort_keys=False), encoding="utf-8")
     bento.chmod(0o755)  # BentoML leaves it open to its owner alone
     return bento
 
 
 def card_of(recogniser: Recogniser, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, Any]:
     """The champion's card, with what `recogniser` gets wrong among `images` and `labels`."""
-    verdicts, run = (json.loads((CHAMPION / name).read_text()) for name in ("verdicts.json", "run.json"))
+    verdicts, run = (
+        json.loads((CHAMPION / name).read_text(encoding="utf-8")) for name in ("verdicts.json", "run.json")
+    )
     return card.make(verdicts, run, recogniser, images, labels)
 
 
@@ -116,7 +120,7 @@ def try_out(url: str, recogniser: Recogniser, images: NDArray[np.uint8]) -> None
     Raises PackageError at the first image whose answer differs, or if another model answers.
     """
     expected = recogniser.predict(normalise_all(images.astype(np.float32)))
-    with httpx.Client(base_url=url, timeout=10) as client:
+    with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
         served = _json(client.get("/model"))["sha256"]
         if served != recogniser.sha256:
             raise PackageError(f"the model served is {served}, expected {recogniser.sha256}")
@@ -161,10 +165,8 @@ def _png(image: NDArray[np.uint8]) -> bytes:
 
 @stage("package")
 def main() -> None:
-    """Build the Bento, try it, and only then put it into dist/."""
+    """Build the Bento, try it, and only then put it into dist/, in the place of the one before it."""
     console = Console()
-    if serve.BENTO.exists():
-        shutil.rmtree(serve.BENTO)
     serve.STATE.mkdir(exist_ok=True)
     try:
         recogniser = Recogniser(MODEL)
@@ -177,8 +179,8 @@ def main() -> None:
             console.print(f"Built inkwell:{bento.name} of {recogniser.name} {recogniser.version}.")
             with console.status("Trying it"), serve.running(bento) as url:
                 try_out(url, recogniser, images)
-            serve.BENTO.parent.mkdir(exist_ok=True)
-            shutil.move(bento, serve.BENTO)
+            with replacing(serve.BENTO) as new:
+                shutil.copytree(bento, new, dirs_exist_ok=True)
     except (PackageError, serve.ServeError, FileNotFoundError) as error:
         sys.exit(f"package: {error}")
     console.print(f"It answers {len(images)} test images over HTTP as it does offline.", soft_wrap=True)

@@ -197,7 +197,7 @@ def read_champion() -> Model | None:
 
 def read_model(folder: Path, answers: Path, failed: list[str], unmeasured: list[str]) -> Model:
     """Read a model and its answers on validation."""
-    run = json.loads((folder / "run.json").read_text())
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     file = folder / "model.onnx"
     return Model(
         network=run["network"],

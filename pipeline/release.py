@@ -41,7 +41,9 @@ class Champion:
 
 def champions() -> dict[str, Champion]:
     """The released champion of each source; none where there is no release/."""
-    return {name: Champion(**one) for name, one in json.loads(INDEX.read_text()).items()} if INDEX.exists() else {}
+    if not INDEX.exists():
+        return {}
+    return {name: Champion(**one) for name, one in json.loads(INDEX.read_text(encoding="utf-8")).items()}
 
 
 def bring(source: str) -> None:
@@ -56,7 +58,7 @@ def bring(source: str) -> None:
 
 def source_of(best: Path) -> str:
     """The source of the data that the champion in a folder learnt from."""
-    return str(json.loads((best / "run.json").read_text())["source"])
+    return str(json.loads((best / "run.json").read_text(encoding="utf-8"))["source"])
 
 
 def take_out(folder: str, place: Path) -> None:
@@ -95,11 +97,13 @@ def main() -> None:
     """Push what dvc.lock names, write down whose it is, and remove what nobody's is any more."""
     subprocess.run(["dvc", "push", str(DIST), str(BEST)])
     try:
-        source, champion = described(*locked(Path("dvc.lock").read_text()))
+        source, champion = described(*locked(Path("dvc.lock").read_text(encoding="utf-8")))
     except DataError:  # DVC ends well where its cache lacks what it is to push
         sys.exit("release: DVC has no champion to release. Make one first: make run DATA=mnist")
     now = champions() | {source: champion}
-    INDEX.write_text(json.dumps({name: asdict(one) for name, one in sorted(now.items())}, indent=2) + "\n")
+    INDEX.write_text(
+        json.dumps({name: asdict(one) for name, one in sorted(now.items())}, indent=2) + "\n", encoding="utf-8"
+    )
     removed = prune(now)
     size = sum(path.stat().st_size for path in OBJECTS.rglob("*") if path.is_file())
     print(f"Released {champion.network}, the champion of {source}: {FOLDER}/ has {size / 1e6:.1f} MB.")

@@ -64,18 +64,38 @@ def find(source: str) -> Path:
 def learnt_from(bento: Path) -> str | None:
     """The source of the data that a Bento's model learnt from; None where there is no Bento, or it does not say."""
     card = bento / "src/card.json"
-    return json.loads(card.read_text()).get("params", {}).get("data.source") if card.is_file() else None
+    return json.loads(card.read_text(encoding="utf-8")).get("params", {}).get("data.source") if card.is_file() else None
 
 
 def released(champion: release.Champion) -> Path:
     """The Bento of a released champion, taken out of release/ once. Raises ServeError where it is damaged there."""
-    folder = STATE / "released" / champion.dist.removesuffix(".dir")
+    folder = state() / "released" / champion.dist.removesuffix(".dir")
     try:
         if not folder.is_dir():
             release.take_out(champion.dist, folder)
     except DataError as error:
         raise ServeError(str(error)) from error
     return folder / BENTO.name
+
+
+def state() -> Path:
+    """The folder of BentoML's state: in the project or, where that cannot be written to, among the user's caches.
+
+    Raises ServeError where neither can be.
+    """
+    try:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        for folder in (STATE, Path(caches) / "inkwell"):
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+                if os.access(folder, os.W_OK | os.X_OK):
+                    return folder
+    except RuntimeError:  # of a user without a home
+        caches = "XDG_CACHE_HOME"
+    raise ServeError(
+        f"neither {STATE.absolute()} nor {caches} can be written to, where the server keeps its state."
+        " Name a folder for it in XDG_CACHE_HOME"
+    )
 
 
 def command(bento: Path, host: str, port: int) -> list[str]:
@@ -91,7 +111,7 @@ def environment(home: Path, workers: int = 0) -> dict[str, str]:
     if workers:
         options = os.environ.get("BENTOML_CONFIG_OPTIONS", "")
         own["BENTOML_CONFIG_OPTIONS"] = f"{options} services.{SERVICE}.workers={workers}".strip()
-    return {**os.environ, **own}
+    return {**os.environ, **own, "PYTHONUTF8": "1"}
 
 
 def url_of(host: str, port: int) -> str:
@@ -105,8 +125,7 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
 
     Raises ServeError, with what the server wrote, if it stops or is not ready within a minute.
     """
-    STATE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=STATE, prefix="serve-") as folder:
+    with tempfile.TemporaryDirectory(dir=state(), prefix="serve-") as folder:
         home = Path(folder)
         log = home / "log"
         port = free_port(host)
@@ -138,13 +157,13 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/readyz", timeout=1, trust_env=False).status_code == 200:  # through no proxy
+            if httpx.get(f"{url}/readyz", timeout=1, trust_env=False).status_code == 200:
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.05)
     state = "was not ready in time" if process.poll() is None else f"stopped with status {process.returncode}"
-    raise ServeError(f"the service {state}; it wrote:\n{log.read_text(errors='replace')[-3000:]}")
+    raise ServeError(f"the service {state}; it wrote:\n{log.read_text(errors='replace', encoding='utf-8')[-3000:]}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -191,10 +210,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         bento = find(source)
         address = check(host, port)
+        home = state() / f"serve-{port}"  # two servers that share one would overwrite each other's metrics
     except ServeError as error:
         sys.exit(f"serve: {error}.")
-    home = STATE / f"serve-{port}"  # two servers that share one would overwrite each other's metrics
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(exist_ok=True)
     place = url_of(EVERYWHERE.get(address, host), port)
     also = " and on this machine's other addresses" if address in EVERYWHERE else ""
     print(f"Serving {described(source, bento)} on {place}{also} (Ctrl-C stops it)", flush=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
+from pipeline import outputs
 from pipeline.data.errors import DataError
 from pipeline.params import ParamsError
 from serving.model.recogniser import ModelError
@@ -28,7 +29,9 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
                 given = {} if parameter.default is parameter.empty else {"nargs": "?", "default": parameter.default}
                 parser.add_argument(argument, help=arguments[argument], **given)
             try:
-                main(**vars(parser.parse_args(argv)))
+                values = vars(parser.parse_args(argv))
+                outputs.unlink(outputs.of(name, values))
+                main(**values)
             except (DataError, ParamsError, ModelError) as error:
                 sys.exit(f"{name}: {error}")
             finally:

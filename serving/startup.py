@@ -45,7 +45,7 @@ def verified(model: Path) -> Recogniser:
     """
     note = model.with_suffix(".sha256")
     try:
-        packaged = note.read_text().split()[0]
+        packaged = note.read_text(encoding="utf-8").split()[0]
         found = hashlib.sha256(model.read_bytes()).hexdigest()
     except (OSError, IndexError) as error:
         raise ModelError(f"cannot read the model {model} and its hash {note.name}: {error}") from error

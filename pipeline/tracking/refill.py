@@ -56,7 +56,9 @@ def committed(path: Path) -> datetime | None:
     """When git last saw a file change; None if it differs from what is committed, or git does not know it."""
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments, "--", str(path)], capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments, "--", str(path)], capture_output=True, encoding="utf-8", errors="replace"
+        ).stdout.strip()
 
     date = git("log", "-1", "--format=%cI")
     return datetime.fromisoformat(date) if date and not git("status", "--porcelain") else None

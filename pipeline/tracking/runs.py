@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import outputs
 from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, TRAINED, VALIDATION, VERDICTS
 from pipeline.tracking import exports, runkey, store
 from pipeline.tracking.runkey import read_json
@@ -63,6 +64,7 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
 
 def publish_training(network: str) -> list[str]:
     """Make MLflow agree with models/trained/NAME: the curve and the weights. Returns what it did not have."""
+    outputs.show(TRAINED / network)
     return publish_run(store.open_store(), read_json(TRAINED / network / "run.json"))[1]
 
 
@@ -212,7 +214,7 @@ def git_tags(paths: list[str]) -> dict[str, str]:
     """The commit, and whether these paths differ from it; nothing outside a git repository."""
 
     def git(*arguments: str) -> str | None:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+        done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace")
         return done.stdout.strip() if done.returncode == 0 else None
 
     if not (commit := git("rev-parse", "HEAD")):
@@ -225,7 +227,7 @@ def log_curve(client: "MlflowClient", run: "Run", path: Path) -> list[str]:
     """Log a training curve, a point per epoch, where the run has none."""
     from mlflow.entities import Metric
 
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     now = int(time.time() * 1000)
     points = [

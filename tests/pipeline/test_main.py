@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import __main__ as command
+from tests.pipeline.test_clone import git
 from tests.pipeline.tracking import project as made_up
 
 
@@ -59,3 +60,21 @@ def test_a_run_on_another_source_says_what_is_served_and_how_to_go_back() -> Non
     assert "git restore params.yaml dvc.lock reports" in said
     assert "dvc pull dist models/best" in said
     assert "DATA=" not in command.next_steps("mnist", [])
+
+
+def test_what_changed_is_what_the_project_has_not_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "of many/digits"
+    project.mkdir(parents=True)
+    for name in ("../beside.txt", "params.yaml", "kept.txt"):
+        (project / name).write_text("before")
+    monkeypatch.chdir(project)
+    assert command.changed() == []  # of what git does not know
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "all")
+    assert command.changed() == []
+    for name in ("../beside.txt", "params.yaml", "brand-new über.txt"):
+        (project / name).write_text("after")
+    assert sorted(command.changed()) == ["brand-new über.txt", "params.yaml"]

@@ -12,11 +12,15 @@ from serving.model.recogniser import Recogniser
 from tests import toy_model
 
 ROOT = Path(__file__).parents[2]
+NOBODY = "127.0.0.1:1"
+"""Where no proxy answers."""
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project with a champion and test images, as the stages before leave it."""
+    """A project with a champion and test images, as the stages before leave it, where proxies are set."""
+    for variable, proxy in (("HTTP_PROXY", "http"), ("http_proxy", "http"), ("ALL_PROXY", "socks5")):
+        monkeypatch.setenv(variable, f"{proxy}://{NOBODY}")
     toy_model.write(tmp_path / package.MODEL)
     (tmp_path / package.IMAGES).parent.mkdir(parents=True)
     np.save(tmp_path / package.IMAGES, np.stack([toy_model.image(row % 10, 255 - row) for row in range(120)]))
@@ -91,7 +95,9 @@ def test_a_bento_that_promises_no_prediction_sets_names_none(project):
         assert [one["prediction_set"] for one in answers] == [None] * 3
 
 
-def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project):
+def test_a_wrong_answer_fails_the_stage_and_leaves_the_bento_of_before(project):
+    serve.BENTO.mkdir(parents=True)
+    (serve.BENTO / "bento.yaml").write_text("of the last run")
     quick = Path("serving/schema.py")
     right = "        predictions.digit,"
     assert right in quick.read_text()
@@ -100,7 +106,7 @@ def test_a_wrong_answer_fails_the_stage_and_leaves_no_bento(project):
         SystemExit, match=r"/predict_pixels answers .*'digit': 9.* for test image 0, expected .*'digit': 0"
     ):
         package.main([])
-    assert not serve.BENTO.exists()
+    assert contents(serve.BENTO) == {"bento.yaml": b"of the last run"}
     assert not list(serve.STATE.iterdir())
 
 
@@ -150,4 +156,18 @@ def test_listening_for_other_machines_needs_keys(monkeypatch):
 def test_a_wrong_port_is_named(monkeypatch, port):
     monkeypatch.setenv("PORT", port)
     with pytest.raises(SystemExit, match=rf"{port}.*1\.\.65535"):
+        serve.main([])
+
+
+def test_where_the_project_cannot_be_written_to_the_server_s_state_lies_among_the_user_s_caches(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert serve.state() == serve.STATE
+    serve.STATE.rmdir()
+    serve.STATE.touch()  # the superuser too can make nothing in a file
+    shutil.copytree(ROOT / "release", "release")
+    assert serve.state() == tmp_path / "caches/inkwell"
+    assert serve.find("mnist").is_relative_to(tmp_path / "caches/inkwell")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(serve.STATE))
+    with pytest.raises(SystemExit, match=r"^serve: neither .*\.bentoml nor .* can be written to.*XDG_CACHE_HOME\.$"):
         serve.main([])

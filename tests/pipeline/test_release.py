@@ -157,7 +157,7 @@ def test_a_damaged_file_is_named_and_nothing_takes_its_place(
 
 def test_what_is_released_is_the_committed_champion_and_no_more(copied: Path) -> None:
     """After a run on full MNIST that is to be committed: `make release`."""
-    show = subprocess.run(["git", "show", "HEAD:dvc.lock"], cwd=ROOT, check=True, capture_output=True, text=True)
+    show = subprocess.run(["git", "show", "HEAD:./dvc.lock"], cwd=ROOT, check=True, capture_output=True, text=True)
     committed = yaml.safe_load(show.stdout)["stages"]["promote"]["params"]["params.yaml"]["data.source"]
     champions = release.champions()
     assert "mnist" in champions

@@ -69,6 +69,15 @@ def test_what_is_like_the_non_digits_is_novel_however_near_it_is_to_digits():
     assert seen > unseen + 0.08
 
 
+def test_non_digits_on_either_side_of_the_digits_are_novel():
+    digits, shift = clouds(16), np.eye(16, dtype=np.float32)[0] * 8
+    sides = np.where(np.arange(500) % 2, 1, -1).astype(np.float32)[:, None]
+    distance = novelty.fit(digits, LABELS, clouds(16, 500) + sides * shift)
+    usual = np.quantile(distances(distance, clouds(16)), 0.95)
+    for side in (-1, 1):
+        assert (distances(distance, clouds(16) + side * shift) > usual).mean() > 0.8
+
+
 @pytest.mark.parametrize(("name", "dimensions"), [("convnet", 4 * 9 + 8 * 4), ("mlp", 32), ("perceptron", 16)])
 def test_every_network_is_looked_into_and_answers_as_it_does(name, dimensions):
     config = load(f"networks.{name}")
