@@ -123,7 +123,8 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
     info["image"]["commands"] = [INSTALL_INSTALLER]
     manifest.write_text(yaml.safe_dump(info, sort_keys=False), encoding="utf-8")
     dockerfile = bento / "env/docker/Dockerfile"
-    dockerfile.write_text(dockerfile.read_text(encoding="utf-8").replace(compilers, INSTALL_INSTALLER), encoding="utf-8")
+    recipe_text = dockerfile.read_text(encoding="utf-8").replace(compilers, INSTALL_INSTALLER)
+    dockerfile.write_text(recipe_text, encoding="utf-8")
     (bento / INSTALLER).write_text(installer, encoding="utf-8")
     (bento / "env/python/requirements.txt").write_text(locked, encoding="utf-8")
     bento.chmod(0o755)  # BentoML leaves it open to its owner alone

@@ -66,7 +66,7 @@ NOT_FOUND = Entry(
     404,
     "not_found",
     "There is nothing at {}. POST /predict takes an image, POST /predict_pixels arrays; GET / is the page, and GET"
-    " /docs.json describes all paths.",
+    " /docs describes all paths.",
     ("/nowhere",),
 )
 ELSEWHERE = Entry(404, "not_found", "There is nothing at {}: what you want may be {}.", ("/predict/", "POST /predict"))

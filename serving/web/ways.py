@@ -9,9 +9,8 @@ LONGEST = 100  # characters of a path that are told again
 OTHER_NAMES = {
     **dict.fromkeys(("/predictions", "/predict_image", "/infer", "/classify", "/recognise", "/recognize"), "/predict"),
     **dict.fromkeys(("/invocations", "/predict_batch", "/predict_proba", "/score"), "/predict_pixels"),
-    **dict.fromkeys(
-        ("/docs", "/openapi.json", "/openapi", "/swagger.json", "/swagger", "/redoc", "/api"), "/docs.json"
-    ),
+    **dict.fromkeys(("/openapi.json", "/openapi", "/swagger.json"), "/docs.json"),
+    **dict.fromkeys(("/swagger", "/redoc", "/api", "/help"), "/docs"),
     **dict.fromkeys(("/health", "/status", "/ping"), "/healthz"),
     **dict.fromkeys(("/ready", "/readiness"), "/readyz"),
     **dict.fromkeys(("/live", "/liveness", "/alive"), "/livez"),

@@ -4,7 +4,9 @@ from serving.app import ROUTES
 from serving.openapi import BENTOMLS
 from serving.web.ways import OTHER_NAMES, Ways
 
-METHODS = {route.path: route.operation.method for route in ROUTES} | dict.fromkeys(BENTOMLS, "GET")
+METHODS = {route.path: "POST" if "POST" in (route.methods or ()) else "GET" for route in ROUTES} | dict.fromkeys(
+    BENTOMLS, "GET"
+)
 WAYS = Ways(METHODS)
 
 
