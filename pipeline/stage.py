@@ -1,25 +1,43 @@
-"""How a stage begins and ends: its command line, and a line that says so where its input is at fault."""
+"""How a stage begins and ends: its command line, and a line that says so where something outside of it is at fault."""
 
 import argparse
+import errno
 import gc
 import inspect
+import os
+import shutil
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from functools import wraps
+from pathlib import Path
 
+from pipeline import ending
 from pipeline.data.errors import DataError
 from pipeline.params import ParamsError
 from serving.model.recogniser import ModelError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM_TOLD = (*(os.strerror(number) for number in NO_ROOM), "disk is full")
+"""How libraries that have no number for it say that a disk is full; the last is SQLite's."""
+LEAST_ROOM = 1_000_000
+"""Bytes. With less the disk is taken for full whatever the error says, as that of torch's checkpoints does not."""
 
 
 def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make of a stage's ``main`` a command that its module's docstring explains.
 
     What ``main`` takes is read from the command line, and ``arguments`` has the help for each. A fault in parameters,
-    data or model ends the command with 1 and an explanation, not with a traceback.
+    data or model, a full disk or the loss of a worker ends the command with 1 and an explanation, not with a traceback.
+    As a command it ends within seconds of a signal or of the death of the run that it is part of, and so do its
+    workers; see `pipeline.ending`.
     """
 
     def wrap(main: Callable[..., None]) -> Callable[..., None]:
+        if main.__module__ == "__mp_main__":
+            ending.watch_parent()
+
         @wraps(main)
         def run(argv: Sequence[str] | None = None) -> None:
             about = sys.modules[main.__module__].__doc__
@@ -27,13 +45,35 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
             for argument, parameter in inspect.signature(main).parameters.items():
                 given = {} if parameter.default is parameter.empty else {"nargs": "?", "default": parameter.default}
                 parser.add_argument(argument, help=arguments[argument], **given)
+            asked = vars(parser.parse_args(argv))
+            if main.__module__ == "__main__":
+                by_hand = "DVC_STAGE" not in os.environ
+                ending.watch(name, parents=not (by_hand and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN))
             try:
-                main(**vars(parser.parse_args(argv)))
+                main(**asked)
             except (DataError, ParamsError, ModelError) as error:
                 sys.exit(f"{name}: {error}")
+            except BrokenProcessPool:
+                sys.exit(
+                    f"{name}: one of its workers was killed, perhaps for want of memory. The same command goes on."
+                )
+            except Exception as error:
+                if not is_full(error):
+                    raise
+                sys.exit(f"{name}: the disk is full. Make room, and run the same command again: it goes on from here.")
             finally:
                 gc.freeze()  # or the interpreter, as it ends, looks through all that was imported: 2 s with torch
 
         return run
 
     return wrap
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error, or one that it comes from, is that of a disk without room."""
+    cause: BaseException | None = error
+    while cause:
+        if getattr(cause, "errno", None) in NO_ROOM or any(told in str(cause) for told in NO_ROOM_TOLD):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return shutil.disk_usage(Path()).free < LEAST_ROOM
