@@ -64,10 +64,12 @@ def run(source: str, console: Console) -> bool:
         unchanged = is_unchanged()
     if unchanged:
         return True
+    checkout.settle_champion()
     if subprocess.run([*DVC, "repro"]).returncode:
         sys.exit(
             "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
         )
+    checkout.forget_champion()
     return False
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,11 +14,15 @@ from typing import Any
 import psutil
 import yaml
 
+from pipeline.data.files import replacing
+from pipeline.paths import BEST, RESUME
+
 LOCK = Path("dvc.lock")
 CONFIG = Path(".dvc/config")
 TMP = Path(".dvc/tmp")
 RWLOCK = TMP / "rwlock"
 """In which DVC notes the processes that use the outputs of a stage."""
+STOOD = RESUME / "champion"
 WRITING_S = 0.5
 """For which a file that DVC is writing may be read half."""
 
@@ -75,6 +80,36 @@ def refill_cache() -> int:
         for out in lost:
             out.commit()
     return len(lost)
+
+
+def settle_champion() -> None:
+    """Put back the champion that stood before a run that ended before DVC knew whom it promoted; else note who stands.
+
+    The promotion compares with the champion that stands in models/best, and would find its own there.
+    """
+    known = json.dumps(_promotion())
+    noted = STOOD / "known.json"
+    if not noted.exists() or noted.read_text() != known:
+        with replacing(STOOD) as new:
+            if BEST.exists():
+                shutil.copytree(BEST, new / BEST.name)
+            (new / noted.name).write_text(known)
+    elif (STOOD / BEST.name).exists():
+        with replacing(BEST) as new:
+            shutil.copytree(STOOD / BEST.name, new, dirs_exist_ok=True)
+    elif BEST.exists():
+        shutil.rmtree(BEST)
+
+
+def forget_champion() -> None:
+    """Forget who stood before a run that came to its end."""
+    shutil.rmtree(STOOD, ignore_errors=True)
+
+
+def _promotion() -> Any:
+    """What dvc.lock says of the last promotion, if anything."""
+    text = LOCK.read_text() if LOCK.exists() else "{}"
+    return yaml.load(text, yaml.CSafeLoader).get("stages", {}).get("promote")
 
 
 def _is_whole(text: str) -> bool:

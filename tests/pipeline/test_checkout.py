@@ -14,7 +14,7 @@ from dvc.repo import Repo
 
 from pipeline import __main__ as command
 from pipeline import checkout
-from tests.pipeline.workspace import dvc_repo
+from tests.pipeline.workspace import contents, dvc_repo
 
 GRAPH = """
 stages:
@@ -134,3 +134,34 @@ def test_what_was_changed_is_not_taken_for_what_was_lost(repo: Repo) -> None:
     Path("file").write_text("otherwise")
     Path("folder/a").unlink()
     assert checkout.refill_cache() == 0
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_promotion_that_dvc_does_not_know_of_is_made_again_from_where_it_began(tmp_path, monkeypatch, first):
+    def stands(name: str) -> None:
+        Path("models/best").mkdir(parents=True, exist_ok=True)
+        Path("models/best/model").write_text(name)
+
+    def dvc_knows(md5: str) -> None:
+        Path("dvc.lock").write_text(f"stages: {{promote: {{outs: [{{md5: {md5}}}]}}}}\n")
+
+    monkeypatch.chdir(tmp_path)
+    if not first:
+        stands("old")
+        dvc_knows("1")
+    before = contents(Path("models"))
+    checkout.settle_champion()
+    for _ in range(2):
+        stands("new")
+        checkout.settle_champion()
+        assert contents(Path("models")) == before
+    stands("new")
+    dvc_knows("2")
+    checkout.settle_champion()
+    stands("newer")
+    checkout.settle_champion()
+    assert Path("models/best/model").read_text() == "new"
+    checkout.forget_champion()
+    stands("other")
+    checkout.settle_champion()
+    assert Path("models/best/model").read_text() == "other"
