@@ -178,7 +178,8 @@ class Trial:
         return dealt
 
     def _start(self) -> subprocess.Popen[bytes]:
-        own = {name: text for name, text in os.environ.items() if not name.startswith(("MLFLOW", "GIT_", "DVC_", "MA"))}
+        foreign = ("MLFLOW", "GIT_", "DVC_", "MAKE", "MFLAGS")
+        own = {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
         environ = own | {"PATH": f"{Path(sys.executable).parent}:{own['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with self._log.open("ab") as log:
             return subprocess.Popen(
