@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import wraps
 from pathlib import Path
@@ -58,9 +58,13 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
                     f"{name}: one of its workers was killed, perhaps for want of memory. The same command goes on."
                 )
             except Exception as error:
-                if not is_full(error):
+                if is_full(error):
+                    what = "the disk is full. Make room, and run the same command again"
+                elif is_of_mlflow(error):
+                    what = f"MLflow's store failed: {cause(error)}. See to it, and run the same command again"
+                else:
                     raise
-                sys.exit(f"{name}: the disk is full. Make room, and run the same command again: it goes on from here.")
+                sys.exit(f"{name}: {what}: it goes on from here.")
             finally:
                 gc.freeze()  # or the interpreter, as it ends, looks through all that was imported: 2 s with torch
 
@@ -71,9 +75,26 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
 
 def is_full(error: BaseException) -> bool:
     """Whether an error, or one that it comes from, is that of a disk without room."""
-    cause: BaseException | None = error
-    while cause:
-        if getattr(cause, "errno", None) in NO_ROOM or any(told in str(cause) for told in NO_ROOM_TOLD):
+    for one in chain(error):
+        if getattr(one, "errno", None) in NO_ROOM or any(told in str(one) for told in NO_ROOM_TOLD):
             return True
-        cause = cause.__cause__ or cause.__context__
     return shutil.disk_usage(Path()).free < LEAST_ROOM
+
+
+def is_of_mlflow(error: BaseException) -> bool:
+    """Whether it is MLflow that failed, which is not imported here to tell."""
+    return type(error).__module__ == "mlflow.exceptions"
+
+
+def cause(error: BaseException) -> str:
+    """The first line of what an error comes from in the end."""
+    *_, first = chain(error)
+    return str(first).partition("\n")[0]
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, the one that it comes from, and so on."""
+    one: BaseException | None = error
+    while one:
+        yield one
+        one = one.__cause__ or one.__context__

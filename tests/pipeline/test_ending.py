@@ -34,6 +34,9 @@ Start = Callable[..., subprocess.Popen[bytes]]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start a command in the test's folder, in a group of its own, and wait until both workers write."""
     shutil.copy(STANDIN, tmp_path)
+    before = {
+        one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGHUP, signal.SIGINT)
+    }  # as nohup has them not
 
     def started(*command: str, **options: Any) -> subprocess.Popen[bytes]:
         own = {name: text for name, text in os.environ.items() if not name.startswith(("DVC_", "MAKE", "MLFLOW"))}
@@ -51,6 +54,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return process
 
     yield started
+    for number, handler in before.items():
+        signal.signal(number, handler)
     for process in processes(tmp_path):
         process.kill()
 
