@@ -7,6 +7,7 @@ What has not changed since the last run is not run again.
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,11 +19,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import params
+from pipeline import checkout, ending, params
 from pipeline.data.sources import SOURCES
 from pipeline.paths import EVALUATIONS, VERDICTS
 from pipeline.serve import SOURCE as SERVED
 
+DVC = (sys.executable, "-m", "pipeline.ending", "dvc")
 PARAMS = Path("params.yaml")
 PROMOTION = Path("reports/promotion.json")
 
@@ -40,17 +42,39 @@ def main(argv: Sequence[str] | None = None) -> None:
         console.print(
             f"{name} has gates but is not among the candidates of params.yaml: it is left out.", style="yellow"
         )
-    PARAMS.write_text(with_source(PARAMS.read_text(encoding="utf-8"), source), encoding="utf-8")
-    unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
-    if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
-        sys.exit(
-            "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
-        )
-
+    try:
+        with checkout.held():
+            unchanged = run(source, console)
+    except checkout.BusyError as error:
+        sys.exit(f"pipeline: {error}: wait for it, or stop it.")
     if unchanged:
         console.print("Nothing has changed since the last run.")
     console.print(results(read(PROMOTION)))
     console.print(next_steps(source, changed()), highlight=False)
+
+
+def run(source: str, console: Console) -> bool:
+    """Let DVC run what has changed with this source; whether nothing had."""
+    if checkout.mend_lock():
+        console.print("dvc.lock was left half written: DVC's cache knows what was finished.", style="yellow")
+    PARAMS.write_text(with_source(PARAMS.read_text(encoding="utf-8"), source), encoding="utf-8")
+    unchanged = is_unchanged()
+    if not unchanged and (count := checkout.refill_cache()):
+        console.print(f"{count} outputs were lost from DVC's cache, and are in it again.", style="yellow")
+        unchanged = is_unchanged()
+    if unchanged:
+        return True
+    checkout.settle_champion()
+    if subprocess.run([*DVC, "repro"]).returncode:
+        sys.exit(
+            "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
+        )
+    checkout.forget_champion()
+    return False
+
+
+def is_unchanged() -> bool:
+    return subprocess.run([*DVC, "status", "--quiet"]).returncode == 0
 
 
 def with_source(text: str, source: str) -> str:
@@ -115,4 +139,5 @@ def read(path: Path) -> Any:
 
 
 if __name__ == "__main__":
+    ending.watch("pipeline", ending.RUN_S, polite=True, parents="MAKELEVEL" in os.environ)
     main()

@@ -35,6 +35,8 @@ SERVICE = "inkwell"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """What listens on all addresses of a machine, and one of these."""
 MOST_WORKERS = 256
+GUARD = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
+"""What waits beside a server for the end of its input: that of the process which holds the other end."""
 START_S = 60.0
 STOP_S = 15.0
 
@@ -140,10 +142,22 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
                 start_new_session=True,
             )
         try:
-            _await_ready(process, url, log)
-            yield url
+            with _guarded(process):
+                _await_ready(process, url, log)
+                yield url
         finally:
             stop(process)
+
+
+@contextlib.contextmanager
+def _guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a server that leads a session of its own end with this process too, were it by SIGKILL."""
+    command = [sys.executable, "-IS", "-c", GUARD, str(process.pid)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as guard:
+        try:
+            yield
+        finally:
+            guard.kill()
 
 
 def free_port(host: str) -> int:
