@@ -47,12 +47,11 @@ def export(
     """
     if last_layer:
         network = refit(network, known.train, known.forms, last_layer)
-    images, labels = (
-        np.concatenate(arrays) for arrays in zip(some(known.train), known.train_sent, known.forms, strict=True)
-    )
-    of_digits = observe(network, images)[1]
-    near = len(images) if identity["name"] in config.novelty_sent else len(some(known.train)[0])
-    distance = novelty.fit(of_digits[:near], labels[:near], of_digits[near:], observe(network, known.non_digits)[1])
+    sent = identity["name"] in config.novelty_sent
+    learnt = [some(known.train), *([known.train_sent, known.forms] if sent else [])]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*learnt, strict=True))
+    of_non_digits = observe(network, known.non_digits)[1] if sent else None
+    distance = novelty.fit(observe(network, images)[1], labels, of_non_digits)
     scale = temperature(logits_of(network, known.val[0]), known.val[1])
     model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
     probabilities, novelties = answers(model, known.val[0])

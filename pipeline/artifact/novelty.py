@@ -56,7 +56,7 @@ class Novelty(nn.Module):
         scale: float [D]; features are divided by it.
         means: float [10, D], of each class's scaled features.
         directions: float [D, K], orthonormal; variances: float [K], along them; rest: in any other direction.
-        odds: from scaled features, float [N, D], to the log odds of a non-digit, float [N, 1].
+        odds: from scaled features, float [N, D], to the log odds of a non-digit, float [N, 1]; None adds nothing.
     """
 
     scale: Tensor
@@ -72,7 +72,7 @@ class Novelty(nn.Module):
         directions: np.ndarray,
         variances: np.ndarray,
         rest: float,
-        odds: nn.Module,
+        odds: nn.Module | None,
     ) -> None:
         super().__init__()
         buffers = {
@@ -93,15 +93,14 @@ class Novelty(nn.Module):
         total = (scaled.unsqueeze(1) - self.means).square().sum(2)
         beyond = (total - along.square().sum(2)).clamp(min=0)
         squared = (along / self.deviations).square().sum(2) + beyond / self.rest
-        return (squared.amin(1) / features.shape[1]).sqrt() + EVIDENCE * F.softplus(self.odds(scaled)).squeeze(1)
+        distance = (squared.amin(1) / features.shape[1]).sqrt()
+        return distance if self.odds is None else distance + EVIDENCE * F.softplus(self.odds(scaled)).squeeze(1)
 
 
-def fit(features: np.ndarray, labels: np.ndarray, of_other_digits: np.ndarray, of_non_digits: np.ndarray) -> Novelty:
-    """Fit it to features of digits, float [N, D], and their labels, int [N].
+def fit(features: np.ndarray, labels: np.ndarray, of_non_digits: np.ndarray | None) -> Novelty:
+    """Fit it to features of digits, float [N, D], their labels, int [N], and features of non-digits, float [M, D].
 
-    Args:
-        of_other_digits, of_non_digits: float [M, D] each, what else the classifier is to tell from each other: digits
-            that may well be far from those, and what is none.
+    Without the latter the distance is all there is.
     """
     values = features.astype(np.float64)
     deviations = values.std(axis=0)
@@ -113,7 +112,7 @@ def fit(features: np.ndarray, labels: np.ndarray, of_other_digits: np.ndarray, o
     variances, directions = np.maximum(variances[::-1], FLOOR * variances.mean()), directions[:, ::-1]
     kept = slice(min(COMPONENTS, len(variances) - 1))
     rest = float(variances[kept.stop :].mean())
-    odds = classifier(np.concatenate([values, of_other_digits / scale]), of_non_digits / scale)
+    odds = None if of_non_digits is None else classifier(values, of_non_digits / scale)
     return Novelty(scale, means, directions[:, kept].copy(), variances[kept], rest, odds)
 
 

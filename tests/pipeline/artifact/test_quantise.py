@@ -20,7 +20,7 @@ def model() -> bytes:
     network = load("networks.convnet").model_copy(update={"width": 8}).build()
     network(torch.randn(64, 1, 28, 28))
     digits, non_digits = (observe(network.eval(), images)[1] for images in (IMAGES, IMAGES // 2))
-    distance = novelty.fit(digits, np.arange(200) % 10, digits[:0], non_digits)
+    distance = novelty.fit(digits, np.arange(200) % 10, non_digits)
     return to_onnx(network, 1.0, distance)
 
 

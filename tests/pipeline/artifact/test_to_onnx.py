@@ -29,7 +29,7 @@ def network() -> torch.nn.Module:
 @pytest.fixture(scope="module")
 def distance(network) -> novelty.Novelty:
     digits, non_digits = (observe(network, images)[1] for images in (IMAGES, IMAGES // 2))
-    return novelty.fit(digits, np.arange(200) % 10, digits[:0], non_digits)
+    return novelty.fit(digits, np.arange(200) % 10, non_digits)
 
 
 @pytest.fixture(scope="module")

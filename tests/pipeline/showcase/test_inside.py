@@ -39,7 +39,7 @@ def exported(request: pytest.FixtureRequest) -> tuple[str, bytes]:
     network(torch.randn(64, 1, 28, 28))
     network.eval()
     digits, non_digits = (observe(network.eval(), images)[1] for images in (IMAGES, IMAGES // 2))
-    distance = novelty.fit(digits, np.arange(200) % 10, digits[:0], non_digits)
+    distance = novelty.fit(digits, np.arange(200) % 10, non_digits)
     return name, quantised(to_onnx(network, 1.7, distance), IMAGES)
 
 
