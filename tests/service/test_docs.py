@@ -30,6 +30,7 @@ SAYS = {
     "/explain": {lines.SHELL: "", lines.PYTHON: "^7 by way of [2-9]", lines.JAVASCRIPT: "^7 by way of [2-9]"},
     "/model": dict.fromkeys((lines.SHELL, lines.PYTHON, lines.JAVASCRIPT), r'"name":"\w+"'),
     "/docs.json": dict.fromkeys((lines.SHELL, lines.PYTHON, lines.JAVASCRIPT), '"openapi":"3.1.0"'),
+    "/schema.json": dict.fromkeys((lines.SHELL, lines.PYTHON, lines.JAVASCRIPT), '"routes":'),
     "/metrics": dict.fromkeys((lines.SHELL, lines.PYTHON, lines.JAVASCRIPT), "inkwell_answers_total"),
 }
 """For each path what its lines print. The probes print nothing but a line's end."""
