@@ -10,17 +10,22 @@ SERVERS = ("http", "https", "databricks", "databricks-uc", "uc")
 ARTIFACTS = "mlartifacts"
 
 
+def kind(uri: str) -> str:
+    """A store's scheme without its driver, such as "postgresql"; "" of a path."""
+    return uri if uri in SERVERS else urlsplit(uri).scheme.partition("+")[0]
+
+
 def absolute(uri: str, root: Path) -> str:
     """A store's URI with the path of a file or a folder as an absolute one, a relative one being one in ``root``."""
-    scheme = urlsplit(uri).scheme
-    if scheme.partition("+")[0] == SQLITE:
+    if kind(uri) == SQLITE:
         from sqlalchemy.engine import make_url
 
         url = make_url(uri)
         if url.database in (None, "", ":memory:"):
             return uri
-        return url.set(database=str((root / str(url.database)).resolve())).render_as_string(hide_password=False)
-    if scheme in ("", "file"):
+        path = str((root / str(url.database)).resolve()).replace("%", "%25").replace("?", "%3F")
+        return f"{uri.partition('://')[0]}:///{path}{uri[len(uri.partition('?')[0]) :]}"
+    if kind(uri) in ("", "file"):
         from mlflow.utils.file_utils import local_file_uri_to_path
 
         return (root / local_file_uri_to_path(uri)).resolve().as_uri()
@@ -31,7 +36,7 @@ def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLite store, by its absolute URI; None of another store."""
     from sqlalchemy.engine import make_url
 
-    if urlsplit(uri).scheme.partition("+")[0] != SQLITE:
+    if kind(uri) != SQLITE:
         return None
     database = make_url(uri).database
     return Path(database) if database and database != ":memory:" else None
@@ -39,7 +44,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 def is_database(uri: str) -> bool:
     """Whether a store is a database server that every client talks to by itself."""
-    return urlsplit(uri).scheme.partition("+")[0] not in (SQLITE, "", "file", *SERVERS)
+    return kind(uri) not in (SQLITE, "", "file", *SERVERS)
 
 
 def shown(uri: str) -> str:

@@ -161,8 +161,10 @@ def is_whole(client: "MlflowClient", model: "LoggedModel") -> bool:
 
 
 def files(client: "MlflowClient", model: "LoggedModel") -> str:
-    """A digest of the names and sizes of a logged model's files."""
-    return digest(sizes(lambda path: client.list_logged_model_artifacts(model.model_id, path), None))[:16]
+    """A digest of the names and sizes of a logged model's files, without those that MLflow adds when it is loaded."""
+    found = sizes(lambda path: client.list_logged_model_artifacts(model.model_id, path), None)
+    added = {"registered_model_meta", "__pycache__"}
+    return digest({path: size for path, size in found.items() if not added & set(Path(path).parts)})[:16]
 
 
 def sizes(listed: "Callable[[str | None], list[FileInfo]]", folder: str | None) -> dict[str, int]:
