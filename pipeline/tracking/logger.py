@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
@@ -30,29 +32,33 @@ class RunLogger(Logger):
     def version(self) -> str | None:
         return self.run_id
 
+    @cached_property
+    def experiment(self) -> Any:
+        """MLflow's client, which Lightning asks for too; None where there is no run."""
+        import mlflow
+
+        return mlflow.MlflowClient(store.tracking_uri()) if self.run_id else None
+
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if self.run_id is None or self.is_away:
+        if self.experiment is None or self.is_away:
             return
-        run_id, self.is_away = self.run_id, True
+        self.is_away = True
         with away.forgiven():
-            away.within(away.PATIENCE, lambda: log_epoch(run_id, metrics))
+            away.within(away.PATIENCE, lambda: self.log_epoch(metrics))
             self.is_away = False
+
+    def log_epoch(self, metrics: Mapping[str, float]) -> None:
+        """Log what the run has not of an epoch."""
+        from mlflow.entities import Metric
+
+        epoch, now = int(metrics["epoch"]) + 1, int(time.time() * 1000)
+        new = [
+            Metric(f"curve/{name}", float(value), now, epoch)
+            for name, value in metrics.items()
+            if name != "epoch" and epoch not in store.steps(self.experiment, self.run_id, f"curve/{name}")
+        ]
+        self.experiment.log_batch(self.run_id, metrics=new)
 
     def log_hyperparams(self, *args: object, **kwargs: object) -> None:
         """Nothing: the run has its parameters from the moment it was opened."""
-
-
-def log_epoch(run_id: str, metrics: Mapping[str, float]) -> None:
-    """Log those of an epoch's metrics that the run has not for this epoch."""
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric
-
-    client = MlflowClient(store.tracking_uri())
-    epoch, now = int(metrics["epoch"]) + 1, int(time.time() * 1000)
-    new = [
-        Metric(f"curve/{name}", float(value), now, epoch)
-        for name, value in metrics.items()
-        if name != "epoch" and epoch not in store.steps(client, run_id, f"curve/{name}")
-    ]
-    client.log_batch(run_id, metrics=new)

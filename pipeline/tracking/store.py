@@ -1,7 +1,9 @@
 """The MLflow store: where it is, how it comes into being, and the runs that a dead process left open in it.
 
 The default is `mlflow.db` in the project's folder, with `mlartifacts/` beside it: what a plain `mlflow ui` opens there.
-The environment variable MLFLOW_TRACKING_URI names another: any that MLflow takes.
+The environment variable MLFLOW_TRACKING_URI names another, any that MLflow takes: a tracking server, which keeps the
+artifacts too; a database such as postgresql://, whose artifacts go where MLFLOW_DEFAULT_ARTIFACT_ROOT says, or into the
+project's folder, which several hosts do not share.
 """
 
 import logging
