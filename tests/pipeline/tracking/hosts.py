@@ -20,7 +20,7 @@ class Hosts:
         self.local, real = threading.local(), socket.gethostname()
         monkeypatch.setattr(socket, "gethostname", lambda: getattr(self.local, "name", real))
         monkeypatch.setattr(claim, "BEAT", 0.3)
-        monkeypatch.setattr(claim, "SILENCE", 3.0)
+        monkeypatch.setattr(claim, "SILENCE", 5.0)
 
     def run(self, names: list[str], body: Callable[[str], Any]) -> list[Any]:
         """What the body returns on each host, where it runs at the same time."""
