@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import mlflow
 import pytest
 
@@ -65,15 +66,18 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
 
 @pytest.fixture(params=["database", "server"])
-def used(request: pytest.FixtureRequest, stores: Stores, project: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URI of a store, in a project of its own inputs."""
-    made_up.write(project / "pipeline/train.py", f"print('{request.node.name}')\n")
-    for network in made_up.NETWORKS:
-        made_up.train(project, network)
-        made_up.audit(project, network)
+def used(
+    request: pytest.FixtureRequest, stores: Stores, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The URI of a store, whose experiment and registered model make room for those of the next test."""
     uri = str(getattr(stores, request.param))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    return uri
+    yield uri
+    client = mlflow.MlflowClient(uri)
+    if found := client.get_experiment_by_name("inkwell/mnist-sample"):
+        client.rename_experiment(found.experiment_id, f"before/{found.experiment_id}")
+    for model in client.search_registered_models():
+        client.delete_registered_model(model.name)
 
 
 def test_of_two_hosts_with_the_same_inputs_one_trains(used: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,17 +121,17 @@ def test_a_server_that_stops_answering_in_mid_training_is_told_later(
     stores: Stores, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", stores.server)
-    monkeypatch.setattr("pipeline.tracking.away.PATIENCE", 2)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
-    made_up.write(project / "pipeline/train.py", "print('stopped')\n")
-    made_up.train(project, "convnet")
     with runs.training("convnet", "mnist-sample", inputs("train@convnet")) as run_id:
         logger = RunLogger(run_id)
         logger.log_metrics({"epoch": 0, "train_loss": 0.9, "val_loss": 0.8, "val_accuracy": 0.7})
+        monkeypatch.setattr("pipeline.tracking.away.PATIENCE", 2)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
         os.killpg(stores.process.pid, signal.SIGSTOP)
         logger.log_metrics({"epoch": 1, "train_loss": 0.5, "val_loss": 0.4, "val_accuracy": 0.9})
         assert runs.publish_training("convnet") == []
     os.killpg(stores.process.pid, signal.SIGCONT)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    servers.wait_for(stores.process, lambda: httpx.get(f"{stores.server}/health").raise_for_status())
     assert capsys.readouterr().err.count("does not answer") == 1
     assert store.open_store().get_run(str(run_id)).info.status == "RUNNING"
     code = "from pipeline.tracking import runs; print(runs.publish_training('convnet'))"
