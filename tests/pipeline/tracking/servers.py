@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 PATIENCE_S = 120
+NO_DRIVER = "PostgreSQL's driver psycopg is not installed"
 
 
 def free_port() -> int:
@@ -32,7 +33,7 @@ def postgres() -> Iterator[str]:
 
     Its folder is none of pytest's, which are closed to other users.
     """
-    pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
+    pytest.importorskip("psycopg", reason=NO_DRIVER)
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("Debian's package postgresql is not installed")
