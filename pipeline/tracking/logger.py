@@ -41,24 +41,24 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if self.experiment is None or self.is_away:
+        if self.run_id is None or self.is_away:
             return
-        self.is_away = True
+        run_id, self.is_away = self.run_id, True
         with away.forgiven():
-            away.within(away.PATIENCE, lambda: self.log_epoch(metrics))
+            away.within(away.PATIENCE, lambda: self.log_epoch(run_id, metrics))
             self.is_away = False
 
-    def log_epoch(self, metrics: Mapping[str, float]) -> None:
-        """Log what the run has not of an epoch."""
+    def log_epoch(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Log what a run has not of an epoch."""
         from mlflow.entities import Metric
 
         epoch, now = int(metrics["epoch"]) + 1, int(time.time() * 1000)
         new = [
             Metric(f"curve/{name}", float(value), now, epoch)
             for name, value in metrics.items()
-            if name != "epoch" and epoch not in store.steps(self.experiment, self.run_id, f"curve/{name}")
+            if name != "epoch" and epoch not in store.steps(self.experiment, run_id, f"curve/{name}")
         ]
-        self.experiment.log_batch(self.run_id, metrics=new)
+        self.experiment.log_batch(run_id, metrics=new)
 
     def log_hyperparams(self, *args: object, **kwargs: object) -> None:
         """Nothing: the run has its parameters from the moment it was opened."""

@@ -49,6 +49,7 @@ def test_lightning_logs_each_epoch_once_into_the_run_that_is_open(project: Path)
     client = store.open_store()
     for epochs in (2, 3):
         with training("convnet", "mnist-sample", inputs("train@convnet")) as run_id:
+            assert run_id
             fit(RunLogger(run_id), epochs)
             assert client.get_run(run_id).info.status == "RUNNING"
         assert [point.step for point in client.get_metric_history(run_id, "curve/train_loss")] == list(
