@@ -10,6 +10,7 @@ from functools import wraps
 from pipeline import outputs
 from pipeline.data.errors import DataError
 from pipeline.params import ParamsError
+from pipeline.tracking.away import StoreError
 from serving.model.recogniser import ModelError
 
 
@@ -17,7 +18,7 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
     """Make of a stage's ``main`` a command that its module's docstring explains.
 
     What ``main`` takes is read from the command line, and ``arguments`` has the help for each. A fault in parameters,
-    data or model ends the command with 1 and an explanation, not with a traceback.
+    data, model or MLflow's store ends the command with 1 and an explanation, not with a traceback.
     """
 
     def wrap(main: Callable[..., None]) -> Callable[..., None]:
@@ -32,7 +33,7 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
                 values = vars(parser.parse_args(argv))
                 outputs.unlink(outputs.of(name, values))
                 main(**values)
-            except (DataError, ParamsError, ModelError) as error:
+            except (DataError, ParamsError, ModelError, StoreError) as error:
                 sys.exit(f"{name}: {error}")
             finally:
                 gc.freeze()  # or the interpreter, as it ends, looks through all that was imported: 2 s with torch

@@ -5,18 +5,18 @@ that is exported again, calibrated otherwise, has another model and another vers
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline.tracking.runkey import hash_path, read_json
+from pipeline.tracking.runkey import digest, hash_path, read_json
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities import FileInfo, LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
 
 EXAMPLE = Path("data/processed/val/images.npy")
@@ -45,9 +45,9 @@ def publish(client: "MlflowClient", run: "Run", folder: Path) -> tuple[Export, l
     new: list[str] = []
 
     model = find_model(client, run, sha256)
-    if model is None:
+    if model is None or not is_whole(client, model):
         params = {name: str(value) for name, value in record.get("inputs", {}).get("params", {}).items()}
-        model = log_onnx(client, run, folder / "model.onnx", tags, run.data.params | params)
+        model = log_onnx(client, run, folder / "model.onnx", tags, run.data.params | params, model)
         new.append("ONNX model")
     elif not tags.items() <= model.tags.items():
         client.set_logged_model_tags(model.model_id, tags)
@@ -117,9 +117,14 @@ def find_model(client: "MlflowClient", run: "Run", sha256: str) -> "LoggedModel 
 
 
 def log_onnx(
-    client: "MlflowClient", run: "Run", path: Path, tags: dict[str, str], params: dict[str, str]
+    client: "MlflowClient",
+    run: "Run",
+    path: Path,
+    tags: dict[str, str],
+    params: dict[str, str],
+    lost: "LoggedModel | None",
 ) -> "LoggedModel":
-    """Log an ONNX model with signature, input example and requirements."""
+    """Log an ONNX model with signature, input example and requirements, in the place of one that lost its files."""
     import mlflow
     import mlflow.onnx
     import onnx
@@ -131,11 +136,13 @@ def log_onnx(
 
     graph = onnx.load(path)
     image = np.load(EXAMPLE, mmap_mode="r")[:1] if EXAMPLE.exists() else np.zeros((1, 28, 28))
-    logged = client.create_logged_model(run.info.experiment_id, run.data.tags["network"], run.info.run_id, tags, params)
+    logged = lost or client.create_logged_model(
+        run.info.experiment_id, run.data.tags["network"], run.info.run_id, tags, params
+    )
     Model.log(
         None,
         mlflow.onnx,
-        run_id=run.info.run_id,
+        run_id=None if lost else run.info.run_id,  # whose output it is already
         model_id=logged.model_id,
         onnx_model=graph,
         save_as_external_data=False,
@@ -144,7 +151,28 @@ def log_onnx(
         input_example={graph.graph.input[0].name: np.asarray(image, np.float32)},
         pip_requirements=[f"{package}=={version(package)}" for package in ("numpy", "onnx", "onnxruntime")],
     )
+    client.set_logged_model_tags(logged.model_id, tags | {"files": files(client, logged)})
     return client.get_logged_model(logged.model_id)
+
+
+def is_whole(client: "MlflowClient", model: "LoggedModel") -> bool:
+    """Whether a logged model still has the files that it was logged with."""
+    return model.tags.get("files") == files(client, model)
+
+
+def files(client: "MlflowClient", model: "LoggedModel") -> str:
+    """A digest of the names and sizes of a logged model's files, without those that MLflow adds when it is loaded."""
+    found = sizes(lambda path: client.list_logged_model_artifacts(model.model_id, path), None)
+    added = {"registered_model_meta", "__pycache__"}
+    return digest({path: size for path, size in found.items() if not added & set(Path(path).parts)})[:16]
+
+
+def sizes(listed: "Callable[[str | None], list[FileInfo]]", folder: str | None) -> dict[str, int]:
+    """The size in bytes of each artifact in a folder, by its path, of which ``listed`` lists one level."""
+    found: dict[str, int] = {}
+    for one in listed(folder):
+        found |= sizes(listed, one.path) if one.is_dir else {one.path: one.file_size or 0}
+    return found
 
 
 def shape(value: Any) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.paths import BEST, CANDIDATES
-from pipeline.tracking import exports, store
+from pipeline.tracking import away, exports, store
 from pipeline.tracking.exports import find_version
 from pipeline.tracking.runkey import hash_path, read_json
 from pipeline.tracking.runs import outcome, publish_model
@@ -22,6 +22,7 @@ CHAMPION = "champion"
 """A registered model's tags with this and a number tell, in order, who was champion since when and why."""
 
 
+@away.or_later
 def publish_promotion(since: datetime | None = None) -> list[str]:
     """Make MLflow's registry agree with reports/promotion.json: versions, and the aliases `champion` and `challenger`.
 

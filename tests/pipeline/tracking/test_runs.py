@@ -94,6 +94,7 @@ def test_a_training_that_was_killed_goes_on_in_its_run(project: Path) -> None:
 def test_a_run_that_another_living_process_trains_is_not_taken_from_it(project: Path) -> None:
     client = store.open_store()
     with runs.training("convnet", "mnist-sample", inputs("train@convnet")) as run_id:
+        assert run_id
         client.set_tag(run_id, "owner.pid", str(os.getppid()))
         started = store.psutil.Process(os.getppid()).create_time()
         client.set_tag(run_id, "owner.started", str(started))
