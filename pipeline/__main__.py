@@ -22,6 +22,7 @@ from pipeline import params
 from pipeline.data.sources import SOURCES
 from pipeline.paths import EVALUATIONS, VERDICTS
 from pipeline.serve import SOURCE as SERVED
+from pipeline.tracking import registry
 
 PARAMS = Path("params.yaml")
 PROMOTION = Path("reports/promotion.json")
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{name} has gates but is not among the candidates of params.yaml: it is left out.", style="yellow"
         )
     PARAMS.write_text(with_source(PARAMS.read_text(), source))
+    if registry.left_by():
+        registry.TOLD.unlink(missing_ok=True)  # or DVC would see nothing to do for an experiment's champion that is kept
     unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
     if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
         sys.exit(

@@ -1,6 +1,7 @@
 """MLflow's registry: who is champion among the versions that exports made, since when and why.
 
 Each data source has a registered model of its own, `inkwell-SOURCE`: models for different sources cannot be compared.
+An experiment of DVC's registers its models and crowns none: only the workspace's own pipeline does.
 """
 
 from datetime import UTC, datetime
@@ -18,15 +19,20 @@ if TYPE_CHECKING:
 
 REPORT = Path("reports/promotion.json")
 VERDICTS = BEST / "verdicts.json"
+TOLD = Path("mlflow.champion")
+"""Whom this workspace called champion last. Neither git nor DVC keeps it, so that DVC sees it differ from what dvc.lock
+says once another revision is checked out."""
+LEFT = Path("mlflow.experiment")
+"""The experiment that left its outputs in this workspace, until MLflow is told of a champion again."""
 CHAMPION = "champion"
 """A registered model's tags with this and a number tell, in order, who was champion since when and why."""
 
 
-def publish_promotion(since: datetime | None = None) -> list[str]:
+def publish_promotion(experiment: str | None = None, since: datetime | None = None) -> list[str]:
     """Make MLflow's registry agree with reports/promotion.json: versions, and the aliases `champion` and `challenger`.
 
-    `since` is when the champion became it, now if not given. A model that is not at hand is passed over. Returns what
-    the registry did not have.
+    Where that is of an `experiment` the aliases stay as they are. `since` is when the champion became it, now if not
+    given. A model that is not at hand is passed over. Returns what the registry did not have.
     """
     client = store.open_store()
     report = read_json(REPORT)
@@ -37,6 +43,10 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
         if holds(folder, candidate["model_sha256"]):
             new += publish_model(client, folder)[1]
     name = exports.registered_model(client, report["source"])
+    TOLD.write_text(f"{name}: champion {champion}, challenger {challenger}\n")
+    if experiment:
+        LEFT.write_text(f"{experiment}\n")
+        return new
     if champion and holds(BEST, champion):
         export, more = publish_model(client, BEST)
         new += more
@@ -44,7 +54,13 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
             exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
         new += crown(client, name, champion, report["why"], since or datetime.now(UTC))
     challenge(client, name, challenger)
+    LEFT.unlink(missing_ok=True)
     return new
+
+
+def left_by() -> str | None:
+    """The experiment that left its outputs in this workspace, if one did."""
+    return LEFT.read_text().strip() if LEFT.exists() else None
 
 
 def holds(folder: Path, sha256: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, TRAINED, VALIDATION, VERDICTS
-from pipeline.tracking import exports, runkey, store
+from pipeline.tracking import dvc_experiment, exports, runkey, store
 from pipeline.tracking.runkey import read_json
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
             f"{network} is being trained with these inputs by process {tags['owner.pid']}: wait for it, or stop it"
         )
     run_id = run.info.run_id
-    tag(client, run_id, store.owner())
+    tag(client, run_id, store.owner() | dvc_experiment.tags())
     client.update_run(run_id, status="RUNNING")
     status = "KILLED"
     try:
@@ -173,9 +173,12 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
         | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
         | {"mlflow.user": getpass.getuser(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
         | store.owner()
+        | dvc_experiment.tags()
     )
     tags["mlflow.note.content"] = describe(record, tags)
-    run = client.create_run(store.experiment(client, source), run_name=f"{network}-{key[:8]}", tags=tags)
+    place = store.experiment(client, source)
+    tags |= dvc_experiment.nested(client, place, source)
+    run = client.create_run(place, run_name=f"{network}-{key[:8]}", tags=tags)
     params = [Param(name, str(value)[:MAX_VALUE]) for name, value in inputs["params"].items()]
     client.log_batch(run.info.run_id, params=params)
     client.log_inputs(run.info.run_id, datasets(source, inputs["data"]))

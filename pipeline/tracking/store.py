@@ -1,6 +1,7 @@
 """The MLflow store: where it is, how it comes into being, and the runs that a dead process left open in it.
 
 The default is `mlflow.db` in the project's folder, with `mlartifacts/` beside it: what a plain `mlflow ui` opens there.
+An experiment in a workspace of its own uses the main project's.
 The environment variable MLFLOW_TRACKING_URI names another.
 """
 
@@ -18,6 +19,8 @@ import psutil
 from filelock import FileLock
 from rich.console import Console
 
+from pipeline.tracking import dvc_experiment
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -28,16 +31,16 @@ ABANDONED = 10.0  # seconds without a write after which an unfinished database i
 SAME_START = 5.0  # seconds by which two readings of one process's start may differ when the clock is set
 
 
-def tracking_uri(root: Path = Path()) -> str:
+def tracking_uri() -> str:
     """The store's URI: MLFLOW_TRACKING_URI, else the project's own database, always as an absolute path."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{root.resolve() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{dvc_experiment.project() / 'mlflow.db'}"
 
 
-def open_store(root: Path = Path()) -> "MlflowClient":
+def open_store() -> "MlflowClient":
     """Open the store, creating it where there is none; runs whose process is gone are closed as KILLED."""
     import mlflow
 
-    uri = tracking_uri(root)
+    uri = tracking_uri()
     if uri.startswith(SQLITE):
         ensure_database(Path(uri.removeprefix(SQLITE)))
     mlflow.set_tracking_uri(uri)
