@@ -2,8 +2,8 @@
 
     python -m pipeline.evaluate convnet
 
-Its answers on validation, by which `promote` chooses, go to reports/validation/NETWORK.parquet, and the share that is right
-to reports/accuracy/NETWORK.json, under the network's name: a column for each network in `dvc exp show`.
+Its answers on validation, by which `promote` chooses, go to reports/validation/NETWORK.parquet; their accuracy goes to
+reports/accuracy/NETWORK.json, under the network's name: a column for each network in `dvc exp show`.
 """
 
 import json
