@@ -43,6 +43,7 @@ class Shown:
             self.measure(network, float(rng.uniform(0.9, 0.999)))
             for name in STAGES["evaluate"]["plots"]:
                 path = folder / name.replace("${item.network}", network)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 image.imsave(path, rng.integers(0, 256, (8, 8, 3), np.uint8))
         for stage in repo.index.stages:
             for path in (Path(entry.fs_path) for entry in (*stage.deps, *stage.outs)):
