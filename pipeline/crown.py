@@ -14,6 +14,7 @@ from pipeline.tracking import dvc_experiment, registry
 def main() -> None:
     experiment = dvc_experiment.name()
     new = registry.publish_promotion(experiment)
+    registry.remember(experiment)
     if experiment:
         print(f"{experiment} is an experiment: MLflow's champion stays who it is.")
     print(f"new in MLflow's registry: {', '.join(new) or 'nothing'}")

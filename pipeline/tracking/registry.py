@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 REPORT = Path("reports/promotion.json")
 VERDICTS = BEST / "verdicts.json"
 TOLD = Path("mlflow.champion")
-"""Whom this workspace called champion last. Neither git nor DVC keeps it, so that DVC sees it differ from what dvc.lock
-says once another revision is checked out."""
+"""Whom this workspace called champion last. It goes with no revision, neither through git nor through DVC, so that DVC
+sees it differ from what dvc.lock says once another is checked out."""
 LEFT = Path("mlflow.experiment")
 """The experiment that left its outputs in this workspace, until MLflow is told of a champion again."""
 CHAMPION = "champion"
@@ -43,9 +43,7 @@ def publish_promotion(experiment: str | None = None, since: datetime | None = No
         if holds(folder, candidate["model_sha256"]):
             new += publish_model(client, folder)[1]
     name = exports.registered_model(client, report["source"])
-    TOLD.write_text(f"{name}: champion {champion}, challenger {challenger}\n")
     if experiment:
-        LEFT.write_text(f"{experiment}\n")
         return new
     if champion and holds(BEST, champion):
         export, more = publish_model(client, BEST)
@@ -54,8 +52,18 @@ def publish_promotion(experiment: str | None = None, since: datetime | None = No
             exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
         new += crown(client, name, champion, report["why"], since or datetime.now(UTC))
     challenge(client, name, challenger)
-    LEFT.unlink(missing_ok=True)
     return new
+
+
+def remember(experiment: str | None) -> None:
+    """Write down whom reports/promotion.json calls champion, and the experiment that does if it is one's."""
+    report = read_json(REPORT)
+    who = [f"{role} {report[role] and report[role]['model_sha256']}" for role in ("champion", "challenger")]
+    TOLD.write_text(f"{report['source']}: {', '.join(who)}\n")
+    if experiment:
+        LEFT.write_text(f"{experiment}\n")
+    else:
+        LEFT.unlink(missing_ok=True)
 
 
 def left_by() -> str | None:
