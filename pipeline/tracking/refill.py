@@ -20,7 +20,7 @@ from pipeline import params, release
 from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
 from pipeline.tracking import registry, runs, store
 
-REMEDY = "`make run` makes it MLflow's too, `git restore . && dvc checkout && dvc repro` goes back."
+REMEDY = "`dvc repro -sf crown` makes it MLflow's too, `git restore . && dvc checkout && dvc repro` goes back."
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import crown, promote
-from pipeline.tracking import refill, registry, runs, store
+from pipeline.tracking import dvc_experiment, refill, registry, runs, store
 from tests.pipeline.tracking import last_version
 from tests.pipeline.tracking import project as made_up
 
@@ -172,6 +172,31 @@ def test_without_even_a_champion_nothing_is_filled_in_and_nothing_fails(
     mlflow_store.write_bytes(empty_database.read_bytes())
     refill.main([])
     assert store.open_store().get_registered_model(NAME).aliases == {}
+
+
+def test_an_experiment_registers_and_is_crowned_only_where_it_is_kept(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_all()
+    before = store.open_store().get_registered_model(NAME)
+    made_up.train(project, "perceptron", gain=0.3)
+    made_up.evaluate(project, "perceptron", 0)
+    made_up.audit(project, "perceptron")
+    (project / ".dvc/tmp").mkdir(parents=True)
+    with monkeypatch.context() as inside:
+        for name, value in (("NAME", "slack-toea"), ("BASELINE", "0" * 40), ("ROOT", str(project))):
+            inside.setenv(getattr(dvc_experiment, name), value)
+        run_all()
+    refill.main([])
+    client = store.open_store()
+    after = client.get_registered_model(NAME)
+    assert (after.aliases, after.tags) == (before.aliases, before.tags)
+    made = max(client.search_model_versions(f"name = '{NAME}'"), key=lambda one: int(one.version))
+    assert made.tags["dvc_exp_name"] == registry.left_by() == "slack-toea"
+
+    crown.main([])
+    assert client.get_model_version_by_alias(NAME, "champion").version == made.version
+    assert registry.left_by() is None
 
 
 def test_since_when_can_be_told(project: Path) -> None:
