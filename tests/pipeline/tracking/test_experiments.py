@@ -92,7 +92,7 @@ def test_files_of_an_experiment_outlive_its_workspace(seen: Seen) -> None:
             assert (folder / "training/weights.safetensors").exists()
             assert (folder / f"validation/{NETWORK}.parquet").exists()
     logged = {file.parents[1].name for file in (seen.project.folder / "mlartifacts").rglob("MLmodel")}
-    assert logged == {version.source.removeprefix("models:/") for version in seen.at["run"].versions}
+    assert logged == {str(version.source).removeprefix("models:/") for version in seen.at["run"].versions}
 
 
 def test_the_experiments_of_a_baseline_stand_under_one_run(seen: Seen) -> None:
