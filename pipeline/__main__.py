@@ -22,6 +22,7 @@ from pipeline import params
 from pipeline.data.sources import SOURCES
 from pipeline.paths import EVALUATIONS, VERDICTS
 from pipeline.serve import SOURCE as SERVED
+from pipeline.tracking import registry
 
 PARAMS = Path("params.yaml")
 PROMOTION = Path("reports/promotion.json")
@@ -36,11 +37,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         networks, gates, candidates = params.load("networks", "gates", "candidates")
     except params.ParamsError as error:  # or DVC would stop, with less to say, at what it cannot resolve
         sys.exit(f"pipeline: {error}")
-    for name in sorted(networks.keys() & gates.keys() - set(candidates)):
+    if others := sorted(networks.keys() - set(candidates)):
+        forgotten = not gates.keys().isdisjoint(others)
         console.print(
-            f"{name} has gates but is not among the candidates of params.yaml: it is left out.", style="yellow"
+            f"Left out, since they are not among the candidates of params.yaml: {', '.join(others)}.",
+            style="yellow" if forgotten else "dim",
         )
     PARAMS.write_text(with_source(PARAMS.read_text(encoding="utf-8"), source), encoding="utf-8")
+    if registry.left_by():  # or DVC would do nothing about the champion of an experiment that is kept
+        registry.TOLD.unlink(missing_ok=True)
     unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
     if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
         sys.exit(

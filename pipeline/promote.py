@@ -27,7 +27,6 @@ from pipeline.paths import AUDIT, BEST, CANDIDATES, VALIDATION, VERDICTS
 from pipeline.report import before, model_card, scorecard
 from pipeline.report.status import percent
 from pipeline.stage import stage
-from pipeline.tracking.registry import publish_promotion
 from pipeline.tracking.runkey import hash_path
 
 REPORT = Path("reports/promotion.json")
@@ -153,7 +152,6 @@ def main() -> None:
     found = report(source, candidates, decision)
     REPORT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     CARD.write_text(card(found), encoding="utf-8")
-    publish_promotion()
 
     console = Console()
     console.print(table(candidates, decision))

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pipeline.tracking import store
+from pipeline.tracking import dvc_experiment, store
 from pipeline.tracking.away import PATIENCE, StoreError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def take_run(client: "MlflowClient", network: str, run_key: str, find: Callable[
             tags, run_id = run.data.tags, run.info.run_id
             lives = run.info.status == "RUNNING" and not is_ours(tags) and store.is_alive(tags)
             if lives is False or marks(tags) == silent:
-                ours = {**store.owner(), "owner.beat": "0"}
+                ours = {**store.owner(), "owner.beat": "0", **dvc_experiment.tags()}
                 client.log_batch(run_id, tags=[RunTag(key, value) for key, value in ours.items()])
                 client.update_run(run_id, status="RUNNING")
                 return client.get_run(run_id)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pipeline.tracking import dvc_experiment
 from pipeline.tracking.runkey import digest, hash_path, read_json
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def register(
 
     told = {key: run.data.tags[key] for key in ("network", "git_commit") if key in run.data.tags}
     made = client.create_model_version(
-        name, f"models:/{model.model_id}", run.info.run_id, told | tags, model_id=model.model_id
+        name, f"models:/{model.model_id}", run.info.run_id, told | tags | dvc_experiment.tags(), model_id=model.model_id
     )
     link = json.dumps([{"name": name, "version": made.version}])
     client.set_logged_model_tags(model.model_id, {MLFLOW_MODEL_VERSIONS: link})

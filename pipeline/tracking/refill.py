@@ -22,6 +22,8 @@ from pipeline import params, release
 from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
 from pipeline.tracking import address, away, registry, runs, store
 
+REMEDY = "`dvc repro -sf crown` makes it MLflow's too, `git restore . && dvc checkout && dvc repro` goes back."
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
@@ -53,11 +55,14 @@ def fill(console: Console) -> None:
             if all(path.exists() for path in needed)
             for item in unwrap(publish)(network)
         ]
-    filled["registry"] = (
-        unwrap(registry.publish_promotion)(committed(registry.REPORT)) if registry.REPORT.exists() else []
-    )
+    since = committed(registry.REPORT)
+    experiment = None if since else registry.left_by()
+    publish_promotion = unwrap(registry.publish_promotion)
+    filled["registry"] = publish_promotion(experiment, since) if registry.REPORT.exists() else []
     for name, items in filled.items():
         console.print(f"{name}: {', '.join(items) or 'nothing was missing'}")
+    if experiment:
+        console.print(f"The champion here is that of the experiment {experiment}: {REMEDY}", soft_wrap=True)
     if absent := [name for name in candidates if name not in here]:
         console.print(
             f"{', '.join(absent)}: not in {TRAINED}/ or {CANDIDATES}/; `make run DATA={source}` makes what is missing",

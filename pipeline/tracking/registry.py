@@ -1,6 +1,7 @@
 """MLflow's registry: who is champion among the versions that exports made, since when and why.
 
 Each data source has a registered model of its own, `inkwell-SOURCE`: models for different sources cannot be compared.
+An experiment of DVC's registers its models and crowns none: only the workspace's own pipeline does.
 """
 
 from datetime import UTC, datetime
@@ -18,16 +19,21 @@ if TYPE_CHECKING:
 
 REPORT = Path("reports/promotion.json")
 VERDICTS = BEST / "verdicts.json"
+TOLD = Path("mlflow.champion")
+"""Whom this workspace called champion last. It goes with no revision, neither through git nor through DVC, so that DVC
+sees it differ from what dvc.lock says once another is checked out."""
+LEFT = Path("mlflow.experiment")
+"""The experiment that left its outputs in this workspace, until MLflow is told of a champion again."""
 CHAMPION = "champion"
 """A registered model's tags with this and a number tell, in order, who was champion since when and why."""
 
 
 @away.or_later
-def publish_promotion(since: datetime | None = None) -> list[str]:
+def publish_promotion(experiment: str | None = None, since: datetime | None = None) -> list[str]:
     """Make MLflow's registry agree with reports/promotion.json: versions, and the aliases `champion` and `challenger`.
 
-    `since` is when the champion became it, now if not given. A model that is not at hand is passed over. Returns what
-    the registry did not have.
+    Where that is of an `experiment` the aliases stay as they are. `since` is when the champion became it, now if not
+    given. A model that is not at hand is passed over. Returns what the registry did not have.
     """
     client = store.open_store()
     report = read_json(REPORT)
@@ -38,6 +44,8 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
         if holds(folder, candidate["model_sha256"]):
             new += publish_model(client, folder)[1]
     name = exports.registered_model(client, report["source"])
+    if experiment:
+        return new
     if champion and holds(BEST, champion):
         export, more = publish_model(client, BEST)
         new += more
@@ -46,6 +54,22 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
         new += crown(client, name, champion, report["why"], since or datetime.now(UTC))
     challenge(client, name, challenger)
     return new
+
+
+def remember(experiment: str | None) -> None:
+    """Write down whom reports/promotion.json calls champion, and the experiment that does if it is one's."""
+    report = read_json(REPORT)
+    who = [f"{role} {report[role] and report[role]['model_sha256']}" for role in ("champion", "challenger")]
+    TOLD.write_text(f"{report['source']}: {', '.join(who)}\n", encoding="utf-8")
+    if experiment:
+        LEFT.write_text(f"{experiment}\n", encoding="utf-8")
+    else:
+        LEFT.unlink(missing_ok=True)
+
+
+def left_by() -> str | None:
+    """The experiment that left its outputs in this workspace, if one did."""
+    return LEFT.read_text(encoding="utf-8").strip() if LEFT.exists() else None
 
 
 def holds(folder: Path, sha256: str) -> bool:

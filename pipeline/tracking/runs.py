@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import outputs
 from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, TRAINED, VALIDATION, VERDICTS
-from pipeline.tracking import away, claim, exports, runkey, store
+from pipeline.tracking import away, claim, dvc_experiment, exports, runkey, store
 from pipeline.tracking.runkey import read_json
 
 if TYPE_CHECKING:
@@ -182,9 +182,12 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
         | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
         | {"mlflow.user": getpass.getuser(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
         | store.owner()
+        | dvc_experiment.tags()
     )
     tags["mlflow.note.content"] = describe(record, tags)
-    run = client.create_run(store.experiment(client, source), run_name=f"{network}-{key[:8]}", tags=tags)
+    place = store.experiment(client, source)
+    tags |= dvc_experiment.nested(client, place, source)
+    run = client.create_run(place, run_name=f"{network}-{key[:8]}", tags=tags)
     params = [Param(name, str(value)[:MAX_VALUE]) for name, value in inputs["params"].items()]
     client.log_batch(run.info.run_id, params=params)
     client.log_inputs(run.info.run_id, datasets(source, inputs["data"]))

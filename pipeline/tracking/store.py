@@ -1,6 +1,7 @@
 """The MLflow store: where it is, how it comes into being, and the runs that a dead process left open in it.
 
 The default is `mlflow.db` in the project's folder, with `mlartifacts/` beside it: what a plain `mlflow ui` opens there.
+An experiment in a workspace of its own uses the main project's.
 The environment variable MLFLOW_TRACKING_URI names another, any that MLflow takes: a tracking server, which keeps the
 artifacts too; a database such as postgresql://, whose artifacts go where MLFLOW_DEFAULT_ARTIFACT_ROOT says, or into the
 project's folder, which several hosts do not share.
@@ -20,7 +21,7 @@ import psutil
 from filelock import FileLock
 from rich.console import Console
 
-from pipeline.tracking import address, away, database, moved
+from pipeline.tracking import address, away, database, dvc_experiment, moved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,12 +33,13 @@ ABANDONED = 10.0  # seconds without a write after which an unfinished database i
 SAME_START = 5.0  # seconds by which two readings of one process's start may differ when the clock is set
 
 
-def tracking_uri(root: Path = Path()) -> str:
+def tracking_uri() -> str:
     """The store's URI: MLFLOW_TRACKING_URI, else the project's own database, always as an absolute path."""
-    return address.absolute(os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db", root)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    return address.absolute(uri, dvc_experiment.project())
 
 
-def open_store(root: Path = Path()) -> "MlflowClient":
+def open_store() -> "MlflowClient":
     """Open the store, creating it where there is none; runs whose process is gone are closed as KILLED.
 
     Raises StoreError where MLflow cannot use the store that MLFLOW_TRACKING_URI names, AwayError where it does not
@@ -45,7 +47,7 @@ def open_store(root: Path = Path()) -> "MlflowClient":
     """
     import mlflow
 
-    uri = tracking_uri(root)
+    uri = tracking_uri()
     if file := address.sqlite_file(uri):
         ensure_database(file)
         moved.settle(file)
@@ -77,7 +79,9 @@ def experiment(client: "MlflowClient", source: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.create_experiment(name, address.artifacts(client.tracking_uri, Path(), source))
+            return client.create_experiment(
+                name, address.artifacts(client.tracking_uri, dvc_experiment.project(), source)
+            )
         except MlflowException:  # another process was first
             found = client.get_experiment_by_name(name)
             if found is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import promote
+from pipeline import crown, promote
 from pipeline.tracking import runs, store
 from pipeline.tracking.runkey import hash_path
 
@@ -41,6 +41,7 @@ def test_the_store_goes_with_the_folder(
 ) -> None:
     runs.publish_audit("convnet")
     promote.main([])
+    crown.main([])
     new = tmp_path_factory.mktemp("moved") / "another näme, with % and #"
     if how == "renamed":
         project.rename(new)
