@@ -5,7 +5,8 @@ that is exported again, calibrated otherwise, has another model and another vers
 """
 
 import json
-from collections.abc import Iterable
+import logging
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
 
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
 EXAMPLE = Path("data/processed/val/images.npy")
 """Whose first image is shown beside a model."""
+CODE = Path(__file__).parents[2]
+REQUIREMENTS = ("mlflow", "numpy", "onnxruntime", "pandas", "pillow", "pydantic", "scipy", "starlette")
+"""What the registered model needs to be loaded."""
 
 
 class Export(NamedTuple):
@@ -47,8 +53,8 @@ def publish(client: "MlflowClient", run: "Run", folder: Path) -> tuple[Export, l
     model = find_model(client, run, sha256)
     if model is None:
         params = {name: str(value) for name, value in record.get("inputs", {}).get("params", {}).items()}
-        model = log_onnx(client, run, folder / "model.onnx", tags, run.data.params | params)
-        new.append("ONNX model")
+        model = log_pyfunc(client, run, folder / "model.onnx", tags, run.data.params | params)
+        new.append("model")
     elif not tags.items() <= model.tags.items():
         client.set_logged_model_tags(model.model_id, tags)
 
@@ -116,37 +122,40 @@ def find_model(client: "MlflowClient", run: "Run", sha256: str) -> "LoggedModel 
     return next((model for model in found if model.status == "READY"), None)
 
 
-def log_onnx(
+def log_pyfunc(
     client: "MlflowClient", run: "Run", path: Path, tags: dict[str, str], params: dict[str, str]
 ) -> "LoggedModel":
-    """Log an ONNX model with signature, input example and requirements."""
-    import mlflow
-    import mlflow.onnx
-    import onnx
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
+    """Log an ONNX model with the service's rules around it."""
+    import mlflow.pyfunc
+    from mlflow.models import Model
 
-    def schema(values: Iterable[Any]) -> Schema:
-        return Schema([TensorSpec(np.dtype(np.float32), shape(value), value.name) for value in values])
-
-    graph = onnx.load(path)
-    image = np.load(EXAMPLE, mmap_mode="r")[:1] if EXAMPLE.exists() else np.zeros((1, 28, 28))
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
     logged = client.create_logged_model(run.info.experiment_id, run.data.tags["network"], run.info.run_id, tags, params)
-    Model.log(
-        None,
-        mlflow.onnx,
-        run_id=run.info.run_id,
-        model_id=logged.model_id,
-        onnx_model=graph,
-        save_as_external_data=False,
-        onnx_execution_providers=["CPUExecutionProvider"],
-        signature=ModelSignature(schema(graph.graph.input), schema(graph.graph.output)),
-        input_example={graph.graph.input[0].name: np.asarray(image, np.float32)},
-        pip_requirements=[f"{package}=={version(package)}" for package in ("numpy", "onnx", "onnxruntime")],
-    )
+    Model.log(None, mlflow.pyfunc, run_id=run.info.run_id, model_id=logged.model_id, **contents(path))
     return client.get_logged_model(logged.model_id)
 
 
-def shape(value: Any) -> tuple[int, ...]:
-    """The shape of an ONNX input or output, with -1 for a dimension that is free."""
-    return tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in value.type.tensor_type.shape.dim)
+def contents(path: Path) -> dict[str, Any]:
+    """What `mlflow.pyfunc.save_model` makes the registered model of: the ONNX model at `path`, code, signature."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+    from mlflow.types.schema import Array
+
+    answer: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.double, "digit", required=False),  # Spark's whole numbers have no null
+        ColSpec(DataType.double, "confidence"),
+        ColSpec(Array(DataType.long), "prediction_set", required=False),
+        ColSpec(DataType.boolean, "abstained"),
+        ColSpec(DataType.string, "reason", required=False),
+    ]
+    scale = ParamSpec("scale", DataType.string, None)
+    return {
+        "python_model": str(CODE / "pipeline/tracking/pyfunc.py"),
+        "artifacts": {"model": str(path)},
+        "code_paths": [str(CODE / "serving")],
+        "model_config": {"digits_alone": False},
+        # without a schema of its input, which would refuse all types and shapes but one
+        "signature": ModelSignature(outputs=Schema(answer), params=ParamSchema([scale])),
+        "input_example": np.load(EXAMPLE, mmap_mode="r")[:1] if EXAMPLE.exists() else np.zeros((1, 28, 28), np.uint8),
+        "pip_requirements": [f"{package}=={version(package)}" for package in REQUIREMENTS],
+    }

@@ -109,7 +109,7 @@ def test_a_lost_store_is_filled_again_once(
     refill.main([])
     assert summary() == before
     said = capsys.readouterr().out
-    parts = "run, curve, training files, ONNX model, version 1 of inkwell-mnist-sample, evaluation metrics"
+    parts = "run, curve, training files, model, version 1 of inkwell-mnist-sample, evaluation metrics"
     assert f"perceptron: {parts}" in " ".join(said.split())
     refill.main([])
     assert summary() == before
