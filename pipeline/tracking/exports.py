@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pipeline.tracking.runkey import hash_path, read_json
+from pipeline.tracking.shown import hyperparameters, user
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,6 +25,10 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 EXAMPLE = Path("data/processed/val/images.npy")
 """Whose first image is shown beside a model."""
+ABOUT = (
+    "Takes images, bright ink on a dark ground, n×28×28 or n×784, bytes or numbers, and answers as the service does: "
+    "digit, confidence, prediction set, whether it abstained and why."
+)
 CODE = Path(__file__).parents[2]
 REQUIREMENTS = ("mlflow", "numpy", "onnxruntime", "pandas", "pillow", "pydantic", "scipy", "starlette")
 """What the registered model needs to be loaded."""
@@ -45,14 +50,15 @@ def publish(client: "MlflowClient", run: "Run", folder: Path) -> tuple[Export, l
     told = folder / "export.json"
     record = read_json(told) if told.exists() else {}
     sha256 = hash_path(folder / "model.onnx")
-    tags = {"run_key": run.data.tags["run_key"], "model_sha256": sha256}
+    tags = {"run_key": run.data.tags["run_key"], "model_sha256": sha256, "owner": run.data.tags["mlflow.user"]}
     if record:
         tags["export_key"] = record["export_key"]
     new: list[str] = []
 
     model = find_model(client, run, sha256)
     if model is None:
-        params = {name: str(value) for name, value in record.get("inputs", {}).get("params", {}).items()}
+        read = hyperparameters(record.get("inputs", {}).get("params", {}), run.data.tags["network"])
+        params = {name: str(value) for name, value in read.items()}
         model = log_pyfunc(client, run, folder / "model.onnx", tags, run.data.params | params)
         new.append("model")
     elif not tags.items() <= model.tags.items():
@@ -68,13 +74,15 @@ def publish(client: "MlflowClient", run: "Run", folder: Path) -> tuple[Export, l
 
 
 def registered_model(client: "MlflowClient", source: str) -> str:
-    """The name of a data source's registered model, which is created where there is none."""
+    """The name of a data source's registered model, which is created where there is none, its owner who does so."""
     from mlflow import MlflowException
 
     name = f"inkwell-{source}"
     if not client.search_registered_models(f"name = '{name}'"):
         try:
-            client.create_registered_model(name, {"source": source}, "No model has become champion yet.")
+            client.create_registered_model(
+                name, {"source": source, "owner": user()}, "No model has become champion yet."
+            )
         except MlflowException:  # another process was first
             client.get_registered_model(name)
     return name
@@ -109,8 +117,8 @@ def tag_version(client: "MlflowClient", found: "ModelVersion", tags: dict[str, s
 
 
 def describe(client: "MlflowClient", export: Export, accuracy: float) -> None:
-    """Say of a version how accurate it is on validation."""
-    text = f"{export.run.data.tags['network']}: {accuracy:.2%} on validation"
+    """Say of a version how accurate it is on validation, what it takes and what it gives."""
+    text = f"{export.run.data.tags['network']}: {accuracy:.2%} on validation. {ABOUT}"
     if export.version.description != text:
         client.update_model_version(export.version.name, export.version.version, text)
 
