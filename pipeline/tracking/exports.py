@@ -6,10 +6,10 @@ that is exported again, calibrated otherwise, has another model and another vers
 
 import json
 import logging
-import os
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
-
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    from mlflow.models import Model
 
 EXAMPLE = Path("data/processed/val/images.npy")
 """Whose first image is shown beside a model."""
@@ -134,21 +133,27 @@ def log_pyfunc(
     client: "MlflowClient", run: "Run", path: Path, tags: dict[str, str], params: dict[str, str]
 ) -> "LoggedModel":
     """Log an ONNX model with the service's rules around it."""
-    import mlflow.pyfunc
+    from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
 
-    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
-    logged = client.create_logged_model(run.info.experiment_id, run.data.tags["network"], run.info.run_id, tags, params)
-    Model.log(None, mlflow.pyfunc, run_id=run.info.run_id, model_id=logged.model_id, **contents(path))
-    return client.get_logged_model(logged.model_id)
+    run_id = run.info.run_id
+    logged = client.create_logged_model(run.info.experiment_id, run.data.tags["network"], run_id, tags, params)
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    with tempfile.TemporaryDirectory() as folder:  # `log_model` would show its settings as the run's parameters
+        place = Path(folder) / "model"
+        save(place, path, Model(logged.artifact_location, run_id, model_uuid=logged.model_id, model_id=logged.model_id))
+        client.log_model_artifacts(logged.model_id, str(place))
+    return client.finalize_logged_model(logged.model_id, "READY")
 
 
-def contents(path: Path) -> dict[str, Any]:
-    """What `mlflow.pyfunc.save_model` makes the registered model of: the ONNX model at `path`, code, signature."""
+def save(place: Path, onnx: Path, model: "Model | None" = None) -> None:
+    """Write the registered model of an ONNX file, with all that loading it takes, to a folder that is not there yet."""
+    import mlflow.pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
     from mlflow.types.schema import Array
 
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
     answer: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.double, "digit", required=False),  # Spark's whole numbers have no null
         ColSpec(DataType.double, "confidence"),
@@ -156,14 +161,17 @@ def contents(path: Path) -> dict[str, Any]:
         ColSpec(DataType.boolean, "abstained"),
         ColSpec(DataType.string, "reason", required=False),
     ]
-    scale = ParamSpec("scale", DataType.string, None)
-    return {
-        "python_model": str(CODE / "pipeline/tracking/pyfunc.py"),
-        "artifacts": {"model": str(path)},
-        "code_paths": [str(CODE / "serving")],
-        "model_config": {"digits_alone": False},
+    mlflow.pyfunc.save_model(
+        place,
+        mlflow_model=model,
+        python_model=str(CODE / "pipeline/tracking/pyfunc.py"),
+        artifacts={"model": str(onnx)},
+        code_paths=[str(CODE / "serving")],
+        model_config={"digits_alone": False},
         # without a schema of its input, which would refuse all types and shapes but one
-        "signature": ModelSignature(outputs=Schema(answer), params=ParamSchema([scale])),
-        "input_example": np.load(EXAMPLE, mmap_mode="r")[:1] if EXAMPLE.exists() else np.zeros((1, 28, 28), np.uint8),
-        "pip_requirements": [f"{package}=={version(package)}" for package in REQUIREMENTS],
-    }
+        signature=ModelSignature(
+            outputs=Schema(answer), params=ParamSchema([ParamSpec("scale", DataType.string, None)])
+        ),
+        input_example=np.load(EXAMPLE, mmap_mode="r")[:1] if EXAMPLE.exists() else np.zeros((1, 28, 28), np.uint8),
+        pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+    )

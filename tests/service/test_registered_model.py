@@ -23,7 +23,7 @@ def saved(bento, tmp_path_factory):
     """The model of the service that is running, as it is registered."""
     folder = tmp_path_factory.mktemp("registered") / "model"
     [path] = bento.rglob("src/model.onnx")
-    mlflow.pyfunc.save_model(folder, **exports.contents(path))
+    exports.save(folder, path)
     return folder
 
 

@@ -195,6 +195,7 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
     assert [one.name for one in info.signature.outputs] == list(pyfunc.COLUMNS)
     answer = mlflow.pyfunc.load_model(model.model_uri).predict(example(model))
     assert list(answer) == list(pyfunc.COLUMNS)
+    assert "digits_alone" not in run.data.params
     metrics = {one.key: one.value for one in model.metrics}
     assert (metrics["val/accuracy"], metrics["gate/error"]) == (0.98, 0.01)
 
