@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.paths import BEST, CANDIDATES
-from pipeline.tracking import exports, store
+from pipeline.tracking import events, exports, store
 from pipeline.tracking.exports import find_version
 from pipeline.tracking.runkey import hash_path, read_json
 from pipeline.tracking.runs import outcome, publish_model
@@ -42,7 +42,12 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
         new += more
         if VERDICTS.exists():
             exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
-        new += crown(client, name, champion, report["why"], since or datetime.now(UTC))
+        before = client.get_registered_model(name).aliases.get("champion")
+        now = datetime.now(UTC)
+        crowned = crown(client, name, champion, report["why"], since or now)
+        if crowned and since is None:  # a store that is filled again tells of nothing new
+            events.promoted(export.version, before, report["why"], now)
+        new += crowned
     challenge(client, name, challenger)
     return new
 

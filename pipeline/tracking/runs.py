@@ -25,6 +25,7 @@ Record = dict[str, Any]
 """The content of a run.json."""
 
 MAX_VALUE = 6000  # MLflow's limit on the length of a parameter's value
+KIND = "custom_model_development"  # or MLflow's pages are those for language models
 MAX_BATCH = 1000  # MLflow's limit on the number of points logged at once
 
 
@@ -173,7 +174,9 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
         | store.owner()
     )
     tags["mlflow.note.content"] = describe(record, tags)
-    run = client.create_run(store.experiment(client, source), run_name=f"{network}-{key[:8]}", tags=tags)
+    experiment = store.experiment(client, source)
+    client.set_experiment_tag(experiment, "mlflow.experimentKind", KIND)
+    run = client.create_run(experiment, run_name=f"{network}-{key[:8]}", tags=tags)
     log_parameters(client, run, record)
     client.log_inputs(run.info.run_id, shown.datasets(source, inputs["data"]))
     return client.get_run(run.info.run_id)

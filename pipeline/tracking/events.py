@@ -1,0 +1,31 @@
+"""What others may wait for: a line of JSON in promotions.jsonl for each new champion.
+
+MLflow's own webhooks are sent by a tracking server alone, of whatever is asked of it (the event
+`model_version_alias.created` is a promotion); a database that is written without one sends none.
+"""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+PROMOTIONS = Path("promotions.jsonl")
+
+
+def promoted(version: "ModelVersion", before: str | None, why: str, at: datetime) -> None:
+    """Append that a version became champion in the place of another, if there was one."""
+    told = {key: version.tags[key] for key in ("network", "model_sha256", "run_key") if key in version.tags}
+    event = {
+        "event": "promoted",
+        "at": at.isoformat(timespec="seconds"),
+        "model": version.name,
+        "version": version.version,
+        "before": before,
+        **told,
+        "why": why,
+    }
+    with PROMOTIONS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(event, ensure_ascii=False) + "\n")
