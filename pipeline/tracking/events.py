@@ -18,12 +18,12 @@ PROMOTIONS = Path("promotions.jsonl")
 def promoted(version: "ModelVersion", before: str | None, why: str, at: datetime) -> None:
     """Append that a version became champion in the place of another, if there was one."""
     told = {key: version.tags[key] for key in ("network", "model_sha256", "run_key") if key in version.tags}
-    event = {
+    event: dict[str, str | None] = {
         "event": "promoted",
         "at": at.isoformat(timespec="seconds"),
         "model": version.name,
-        "version": version.version,
-        "before": before,
+        "version": str(version.version),
+        "before": None if before is None else str(before),
         **told,
         "why": why,
     }
