@@ -43,10 +43,10 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
         if VERDICTS.exists():
             exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
         before = client.get_registered_model(name).aliases.get("champion")
-        now = datetime.now(UTC)
-        crowned = crown(client, name, champion, report["why"], since or now)
-        if crowned and since is None:  # a store that is filled again tells of nothing new
-            events.promoted(export.version, before, report["why"], now)
+        since = since or datetime.now(UTC)
+        crowned = crown(client, name, champion, report["why"], since)
+        if crowned:
+            events.promoted(export.version, before, report["why"], since)
         new += crowned
     challenge(client, name, challenger)
     return new
