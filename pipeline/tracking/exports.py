@@ -49,7 +49,11 @@ def publish(client: "MlflowClient", run: "Run", folder: Path) -> tuple[Export, l
     told = folder / "export.json"
     record = read_json(told) if told.exists() else {}
     sha256 = hash_path(folder / "model.onnx")
-    tags = {"run_key": run.data.tags["run_key"], "model_sha256": sha256, "owner": run.data.tags["mlflow.user"]}
+    tags = {
+        "run_key": run.data.tags["run_key"],
+        "model_sha256": sha256,
+        "owner": run.data.tags.get("mlflow.user", user()),
+    }
     if record:
         tags["export_key"] = record["export_key"]
     new: list[str] = []

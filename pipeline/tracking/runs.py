@@ -46,6 +46,7 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
             f"{network} is being trained with these inputs by process {tags['owner.pid']}: wait for it, or stop it"
         )
     run_id = run.info.run_id
+    log_parameters(client, run, record)
     tag(client, run_id, store.owner())
     client.update_run(run_id, status="RUNNING")
     status = "KILLED"
