@@ -57,12 +57,8 @@ audit: $(STAMP) ## hold the service at URL to its gates, over HTTP; without URL,
 faults: $(STAMP) ## plant faults in the ConvNet, its training and its data, and show which gate catches each
 	@python -m pipeline.audits.faults
 
-ui: $(STAMP) ## open MLflow's UI on 127.0.0.1:5000
-	@[ -e mlflow.db ] || [ -n "$$MLFLOW_TRACKING_URI" ] || \
-	    echo "MLflow knows of no run yet: make refill tells it of the released champion, make run makes runs."
-	@echo "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)"
-	@[ ! -e mlflow.db ] || python -c "from pipeline.tracking import store; store.open_store()" # where it is now
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --host 127.0.0.1 --port 5000
+ui: $(STAMP) ## open MLflow on the training runs of the store in use, on HOST:PORT, 127.0.0.1:5000
+	@python -m pipeline.ui
 
 bench: $(STAMP) ## measure speeds, as ratios against references in the same run (needs DATA=mnist to have run)
 	@python -m benchmarks

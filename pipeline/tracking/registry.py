@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.paths import BEST, CANDIDATES
-from pipeline.tracking import away, exports, store
+from pipeline.tracking import away, events, exports, store
 from pipeline.tracking.exports import find_version
 from pipeline.tracking.runkey import hash_path, read_json
 from pipeline.tracking.runs import outcome, publish_model
@@ -51,7 +51,12 @@ def publish_promotion(experiment: str | None = None, since: datetime | None = No
         new += more
         if VERDICTS.exists():
             exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
-        new += crown(client, name, champion, report["why"], since or datetime.now(UTC))
+        before = client.get_registered_model(name).aliases.get("champion")
+        since = since or datetime.now(UTC)
+        crowned = crown(client, name, champion, report["why"], since)
+        if crowned:
+            events.promoted(export.version, before, report["why"], since)
+        new += crowned
     challenge(client, name, challenger)
     return new
 

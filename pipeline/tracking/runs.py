@@ -5,8 +5,6 @@ so each may run as often as one likes, and any of them fills in what came before
 """
 
 import csv
-import getpass
-import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -15,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import outputs
-from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, TRAINED, VALIDATION, VERDICTS
-from pipeline.tracking import away, claim, dvc_experiment, exports, runkey, store
+from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, PROCESSED, TRAINED, VALIDATION, VERDICTS
+from pipeline.tracking import away, claim, dvc_experiment, exports, runkey, shown, store
 from pipeline.tracking.runkey import read_json
 
 if TYPE_CHECKING:
@@ -27,8 +25,8 @@ Record = dict[str, Any]
 """The content of a run.json."""
 
 MAX_VALUE = 6000  # MLflow's limit on the length of a parameter's value
+KIND = "custom_model_development"  # or MLflow's pages are those for language models
 MAX_BATCH = 1000  # MLflow's limit on the number of points logged at once
-SPLITS = {"train": "training", "val": "validation", "test": "testing"}
 
 
 @contextmanager
@@ -46,6 +44,7 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str |
             client, network, record["run_key"], lambda: find_run(client, record) or create_run(client, record)
         )
         run_id = found.info.run_id
+        log_parameters(client, found, record)
     if run_id is None:
         yield None
         return
@@ -88,6 +87,7 @@ def publish_evaluation(network: str) -> list[str]:
     found = {short: read_json(folder / f"{split}.json") for short, split in (("val", "validation"), ("test", "test"))}
     values = {f"{short}/{name}": value for short, summary in found.items() for name, value in summary.items()}
     new += log_metrics(client, export, "evaluation metrics", values)
+    new += log_test_set(client, export.run)
     exports.describe(client, export, found["val"]["accuracy"])
     new += log_files(client, export.run, "evaluation", written(folder))
     new += log_files(client, export.run, "validation", list(VALIDATION.glob(f"{network}.parquet")))
@@ -136,11 +136,13 @@ def publish_run(client: "MlflowClient", record: Record) -> tuple["Run", list[str
 
     Returns the run as it now is, and what it did not have before.
     """
-    run, new = find_run(client, record), []
+    run, new = find_run(client, record), list[str]()
     if run is None:
         run, new = create_run(client, record), ["run"]
         tag(client, run.info.run_id, {"filled_from": "DVC's outputs: this store did not see the training"})
         client.set_terminated(run.info.run_id, "FINISHED")
+    else:
+        new += log_parameters(client, run, record)
     folder = TRAINED / record["network"]
     if (folder / "run.json").exists() and read_json(folder / "run.json")["run_key"] == record["run_key"]:
         new += log_curve(client, run, folder / "curve.csv")
@@ -171,8 +173,6 @@ def find_run(client: "MlflowClient", record: Record) -> "Run | None":
 
 def create_run(client: "MlflowClient", record: Record) -> "Run":
     """Begin a run, with its parameters, the tags that lead to commit and hashes, and its data sets."""
-    from mlflow.entities import Param
-
     network, source, key, inputs = record["network"], record["source"], record["run_key"], record["inputs"]
     hashes = inputs["data"] | inputs["code"]
     tags = (
@@ -180,17 +180,17 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
         | {f"input.{path}": sha for path, sha in hashes.items()}
         | {f"dvc.{path}": md5 for path, md5 in runkey.dvc_hashes().items() if runkey.covers(path, hashes)}
         | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
-        | {"mlflow.user": getpass.getuser(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
+        | {"mlflow.user": shown.user(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
         | store.owner()
         | dvc_experiment.tags()
     )
     tags["mlflow.note.content"] = describe(record, tags)
-    place = store.experiment(client, source)
-    tags |= dvc_experiment.nested(client, place, source)
-    run = client.create_run(place, run_name=f"{network}-{key[:8]}", tags=tags)
-    params = [Param(name, str(value)[:MAX_VALUE]) for name, value in inputs["params"].items()]
-    client.log_batch(run.info.run_id, params=params)
-    client.log_inputs(run.info.run_id, datasets(source, inputs["data"]))
+    experiment = store.experiment(client, source)
+    client.set_experiment_tag(experiment, "mlflow.experimentKind", KIND)
+    tags |= dvc_experiment.nested(client, experiment, source)
+    run = client.create_run(experiment, run_name=f"{network}-{key[:8]}", tags=tags)
+    log_parameters(client, run, record)
+    client.log_inputs(run.info.run_id, shown.datasets(source, inputs["data"]))
     return client.get_run(run.info.run_id)
 
 
@@ -206,18 +206,14 @@ def describe(record: Record, tags: dict[str, str]) -> str:
     )
 
 
-def datasets(source: str, hashes: dict[str, str]) -> list[Any]:
-    """The data sets that a training read, named by their splits."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
+def log_parameters(client: "MlflowClient", run: "Run", record: Record) -> list[str]:
+    """Log the parameters that a run has not: all of a new one, the common names where the last version made it."""
+    from mlflow.entities import Param
 
-    return [
-        DatasetInput(
-            Dataset(f"{source}-{Path(path).name}", sha[:32], "local", json.dumps({"uri": path})),
-            [InputTag("mlflow.data.context", SPLITS[Path(path).name])],
-        )
-        for path, sha in hashes.items()
-        if Path(path).name in SPLITS
-    ]
+    named = shown.hyperparameters(record["inputs"]["params"], record["network"])
+    new = [Param(name, str(value)[:MAX_VALUE]) for name, value in named.items() if name not in run.data.params]
+    client.log_batch(run.info.run_id, params=new)
+    return ["parameters"] if new else []
 
 
 def git_tags(paths: list[str]) -> dict[str, str]:
@@ -270,6 +266,16 @@ def log_metrics(client: "MlflowClient", export: exports.Export, what: str, value
     ]
     client.log_batch(export.run.info.run_id, metrics=metrics)
     return [what] if metrics else []
+
+
+def log_test_set(client: "MlflowClient", run: "Run") -> list[str]:
+    """Log the test set among the run's data sets, unless it is there or not at hand."""
+    folder, source = PROCESSED / "test", run.data.tags["source"]
+    known = run.inputs.dataset_inputs if run.inputs else []
+    if not folder.exists() or any(one.dataset.name == f"{source}-test" for one in known):
+        return []
+    client.log_inputs(run.info.run_id, shown.datasets(source, {str(folder): runkey.hash_path(folder)}))
+    return ["test set"]
 
 
 def written(folder: Path) -> list[Path]:

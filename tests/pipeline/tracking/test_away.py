@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from pipeline import promote
+from pipeline import crown, promote
 from pipeline.tracking import away, refill, runs, store
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import inputs
@@ -36,6 +36,7 @@ def test_a_stage_says_so_once_and_goes_on(project: Path, ill: str, capsys: pytes
     for publish in (runs.publish_export, runs.publish_evaluation, runs.publish_audit):
         assert publish("convnet") == []
     promote.main([])
+    crown.main([])
     assert json.loads((project / "reports/promotion.json").read_text())["champion"]["network"] == "convnet"
     [sentence] = [line for line in capsys.readouterr().err.splitlines() if line]
     assert sentence.startswith(f"MLflow's store {ill.replace('//', '//me:***@')} does not answer as it should (")
@@ -119,6 +120,7 @@ def test_refill_looks_for_the_artifacts_themselves_and_brings_back_what_is_gone(
         runs.publish_evaluation(network)
         runs.publish_audit(network)
     promote.main([])
+    crown.main([])
     before = files()
     [onnx] = [name for name in before if name.endswith("model.onnx") and runs_model(name)][:1]
     [table] = [name for name in before if name.endswith("audit/tables/recall.csv")][:1]

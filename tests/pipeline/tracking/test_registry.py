@@ -103,6 +103,12 @@ def test_who_was_champion_when_and_why_is_kept(project: Path) -> None:
     first_line = f"Champion: perceptron (version 3) since {new['champion_since']}. {new['champion_why']}"
     assert description.splitlines()[0] == first_line
     assert description.splitlines()[-1] == f"- convnet (version 2) since {old['champion_since']}. {old['champion_why']}"
+    told = [json.loads(line) for line in Path("promotions.jsonl").read_text().splitlines()]
+    assert [(one["model"], one["version"], one["before"], one["network"]) for one in told] == [
+        (NAME, "2", None, "convnet"),
+        (NAME, "3", "2", "perceptron"),
+    ]
+    assert told[1]["why"] == new["champion_why"]
 
 
 def test_a_lost_store_is_filled_again_once(
@@ -110,11 +116,13 @@ def test_a_lost_store_is_filled_again_once(
 ) -> None:
     run_all()
     before = summary()
+    told = Path("promotions.jsonl").read_text()
     mlflow_store.write_bytes(empty_database.read_bytes())
     refill.main([])
     assert summary() == before
+    assert Path("promotions.jsonl").read_text() == told, "nobody was promoted"
     said = capsys.readouterr().out
-    parts = "run, curve, training files, ONNX model, version 1 of inkwell-mnist-sample, evaluation metrics"
+    parts = "run, curve, training files, model, version 1 of inkwell-mnist-sample, evaluation metrics"
     assert f"perceptron: {parts}" in " ".join(said.split())
     refill.main([])
     assert summary() == before

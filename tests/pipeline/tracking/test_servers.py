@@ -12,7 +12,7 @@ import httpx
 import mlflow
 import pytest
 
-from pipeline import promote
+from pipeline import crown, promote
 from pipeline.tracking import refill, runs, store
 from pipeline.tracking.logger import RunLogger
 from pipeline.tracking.runkey import inputs
@@ -106,6 +106,7 @@ def test_a_walk_from_a_killed_training_to_the_champion(
         runs.publish_evaluation(network)
         runs.publish_audit(network)
     promote.main([])
+    crown.main([])
     champion = client.get_model_version_by_alias("inkwell-mnist-sample", "champion")
     assert champion.run_id == run_id
     assert mlflow.pyfunc.load_model("models:/inkwell-mnist-sample@champion").metadata.model_id
