@@ -3,6 +3,7 @@
 Each data source has a registered model of its own, `inkwell-SOURCE`: models for different sources cannot be compared.
 """
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,11 @@ from pipeline.paths import BEST, CANDIDATES
 from pipeline.tracking import exports, store
 from pipeline.tracking.exports import find_version
 from pipeline.tracking.runkey import hash_path, read_json
-from pipeline.tracking.runs import outcome, publish_model
+from pipeline.tracking.runs import log_files, outcome, publish_model, written
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 REPORT = Path("reports/promotion.json")
 VERDICTS = BEST / "verdicts.json"
@@ -39,12 +41,26 @@ def publish_promotion(since: datetime | None = None) -> list[str]:
     name = exports.registered_model(client, report["source"])
     if champion and holds(BEST, champion):
         export, more = publish_model(client, BEST)
-        new += more
+        new += more + log_files(client, export.run, kept_at(champion), written(BEST))
         if VERDICTS.exists():
             exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
         new += crown(client, name, champion, report["why"], since or datetime.now(UTC))
     challenge(client, name, challenger)
     return new
+
+
+def kept_at(sha256: str) -> str:
+    """Where a champion's run keeps what stood in models/best, among its artifacts."""
+    return f"champion/{sha256[:12]}"
+
+
+def reigns(client: "MlflowClient", source: str) -> list["ModelVersion"]:
+    """The champions of a source, the present one last; one that came back stands there each time."""
+    name = exports.registered_model(client, source)
+    tags = client.get_registered_model(name).tags
+    known = {str(version.version): version for version in client.search_model_versions(f"name = '{name}'")}
+    told = [re.search(r"\(version (\d+)\) since", tags[key]) for key in sorted(tags) if key.startswith(CHAMPION)]
+    return [known[one[1]] for one in told if one and one[1] in known]
 
 
 def holds(folder: Path, sha256: str) -> bool:
