@@ -157,7 +157,7 @@ def test_what_is_freed_was_shown_and_what_is_needed_stays(
 
     elsewhere = str(tmp_path_factory.mktemp("shared"))
     found_there, left = gc.plan(Repo(config={"cache": {"dir": elsewhere}}))
-    assert found_there == []
+    assert "DVC's cache" not in {waste.name for waste in found_there}
     assert len(left) == 1
     assert "lies outside of this project" in left[0]
 
