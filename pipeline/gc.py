@@ -57,10 +57,11 @@ class Waste:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is needed: DVC's hashes, and the run keys of the trainings that they come from."""
+    """What is needed: DVC's hashes, the run keys of the trainings that they come from, and experiments by name."""
 
     hashes: set[str]
     run_keys: set[str]
+    experiments: set[str]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -113,7 +114,8 @@ def plan(repo: "Repo") -> tuple[list[Waste], list[str]]:
         left.append("MLflow's store is left as it is: it is no file of this project, and others may need it.")
     else:
         found += [
-            Waste(f"MLflow: {run.name}", run.why, run.folders, run.free) for run in superseded.find(kept.run_keys)
+            Waste(f"MLflow: {run.name}", run.why, run.folders, run.free)
+            for run in superseded.find(kept.run_keys, kept.experiments)
         ]
     return found, left
 
@@ -122,7 +124,8 @@ def needed(repo: "Repo", cache: Path) -> Kept:
     """What the workspace, HEAD, branches, tags, experiments and the champions of MLflow's history need.
 
     Outputs of a lock that are not at hand, as of full MNIST in a clone that ran the sample, need nothing that is here
-    but MLflow's runs, which reports/promotion.json names. Raises DataError where a folder's list is damaged.
+    but MLflow's runs, known by reports/promotion.json and the experiment's name. Raises DataError where a folder's list
+    is damaged.
     """
     hashes: set[str] = set()
     run_keys: set[str] = set()
@@ -144,7 +147,8 @@ def needed(repo: "Repo", cache: Path) -> Kept:
                 hashes |= set(files.values())
                 if "run.json" in files and at(objects, files["run.json"]).exists():
                     run_keys.add(json.loads(release.read(files["run.json"], objects))["run_key"])
-    return Kept(hashes, run_keys)
+    refs = subprocess.run(["git", "for-each-ref", "--format=%(refname)", "refs/exps"], capture_output=True, text=True)
+    return Kept(hashes, run_keys, {ref.rpartition("/")[-1] for ref in refs.stdout.split()})
 
 
 def revisions(repo: "Repo") -> Iterator[str]:

@@ -89,21 +89,22 @@ class Superseded:
             self.client.set_tag(run_id, "artifacts", f"removed by make gc, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
 
 
-def find(needed: Collection[str]) -> list[Superseded]:
-    """The runs that have artifacts here and whose run key is not among those that are needed, the oldest first.
+def find(needed: Collection[str], experiments: Collection[str]) -> list[Superseded]:
+    """The runs that have artifacts here and are not needed, the oldest first.
 
-    Runs without a run key are not the pipeline's own, and those that still run may come to be needed.
+    Those with a run key in ``needed``, and those of DVC's ``experiments`` by name, are. Runs without a run key are not
+    the pipeline's own, and those that still run may come to be needed.
     """
     from mlflow.entities import ViewType
 
     client = store.open_store()
-    experiments = client.search_experiments(ViewType.ALL, filter_string="name LIKE 'inkwell/%'")
     found = []
-    for experiment in experiments:
+    for experiment in client.search_experiments(ViewType.ALL, filter_string="name LIKE 'inkwell/%'"):
         one = [experiment.experiment_id]
         for run in client.search_runs(one, run_view_type=ViewType.ALL, max_results=50_000, order_by=["start_time"]):
-            key = run.data.tags.get("run_key")
-            if key is not None and key not in needed and run.info.status != "RUNNING":
+            key, name = (run.data.tags.get(tag) for tag in ("run_key", "DVC_EXP_NAME"))
+            is_needed = key in needed or name in experiments
+            if key is not None and not is_needed and run.info.status != "RUNNING":
                 models = client.search_logged_models(one, filter_string=f"source_run_id = '{run.info.run_id}'")
                 superseded = Superseded(client, run, list(models))
                 if superseded.folders:
