@@ -80,7 +80,7 @@ def used(project: Path) -> dict[str, str]:
     found["deleted"] = train(project, 13, 60)
     run = runs.publish_model(client, CANDIDATES / "convnet")[0].run
     client.delete_run(run.info.run_id)
-    found["third"] = train(project, 14, 0)
+    found["third"] = train(project, 15, 0)
     crown()
     mlp = project / "models/trained/mlp"
     made_up.write(mlp / "weights.safetensors", "of a network that is no candidate any more")
