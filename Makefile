@@ -12,7 +12,7 @@ export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast serve audit faults ui bench fast seeds fidelity memory soak overload vulnerabilities lint \
-    hooks refill release lock clean
+    hooks refill release rollback gc lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,12 @@ refill: $(STAMP) ## fill a lost MLflow store again from the pipeline's outputs
 
 release: $(STAMP) ## put the last run's champion into release/, which git keeps, in the place of its source's before it
 	@python -m pipeline.release
+
+rollback: $(STAMP) ## put the champion before this one back; FORWARD=yes the one that was rolled back last
+	@python -m pipeline.rollback $(if $(FORWARD),--forward)
+
+gc: $(STAMP) ## show what no champion, lock or experiment needs any more, with sizes; FREE=yes removes it
+	@python -m pipeline.gc $(if $(FREE),--free)
 
 lock: $(STAMP) ## pin every dependency anew
 	@python lock.py

@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     if unchanged:
         console.print("Nothing has changed since the last run.")
-    console.print(results(read(PROMOTION)))
+    promotion = read(PROMOTION)
+    console.print(results(promotion))
+    console.print(promotion["why"])
     console.print(next_steps(source, changed()), highlight=False)
 
 

@@ -22,15 +22,20 @@ class Thresholds:
 
 
 def thresholds(
-    probabilities: np.ndarray, novelty: np.ndarray, of_sent: np.ndarray, labels: np.ndarray, config: Calibration
+    network: str,
+    probabilities: np.ndarray,
+    novelty: np.ndarray,
+    of_sent: np.ndarray,
+    labels: np.ndarray,
+    config: Calibration,
 ) -> Thresholds:
-    """Set them by what the model says of validation.
+    """Set them by what the network's model says of validation.
 
     Args:
         probabilities, novelty: of validation images, float [N, 10] and float [N]; labels: int [N], theirs.
         of_sent: the novelty, float [M], of validation digits as they are sent.
     """
-    confidence_threshold, novelty_threshold = abstention(probabilities.max(1), novelty, of_sent, config)
+    confidence_threshold, novelty_threshold = abstention(network, probabilities.max(1), novelty, of_sent, config)
     return Thresholds(
         confidence_threshold=confidence_threshold,
         novelty_threshold=novelty_threshold,
@@ -48,15 +53,17 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def abstention(
-    confidence: np.ndarray, novelty: np.ndarray, of_sent: np.ndarray, config: Calibration
+    network: str, confidence: np.ndarray, novelty: np.ndarray, of_sent: np.ndarray, config: Calibration
 ) -> tuple[float, float]:
     """Thresholds of confidence and of novelty, each float [N], that abstain on a share of the images and no more.
 
-    By novelty the share is ``config.novelty``, and ``config.novelty_sent`` of digits as they are sent, whose novelty is
-    ``of_sent``, float [M]; by confidence what is left of ``config.abstention``. The thresholds are values of images
-    that are answered.
+    By novelty the share is ``config.novelty``, and where ``config.novelty_sent`` names the network, that of digits as
+    they are sent, whose novelty is ``of_sent``, float [M]; by confidence what is left of ``config.abstention``. The
+    thresholds are values of images that are answered.
     """
-    shares = ((novelty, config.novelty), (of_sent, config.novelty_sent))
+    shares = [(novelty, config.novelty)]
+    if network in config.novelty_sent:
+        shares.append((of_sent, config.novelty_sent[network]))
     novelty_threshold = max(float(np.quantile(values, 1 - share, method="higher")) for values, share in shares)
     among = np.where(novelty > novelty_threshold, 0, confidence)
     return float(np.quantile(among, config.abstention, method="lower")), novelty_threshold

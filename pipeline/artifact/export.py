@@ -54,7 +54,8 @@ def export(
     model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
     probabilities, novelties = answers(model, known.val[0])
     _, of_sent = answers(model, known.val_sent)
-    return labelled(model, identity, thresholds(probabilities, novelties, of_sent, known.val[1], config))
+    found = thresholds(identity["name"], probabilities, novelties, of_sent, known.val[1], config)
+    return labelled(model, identity, found)
 
 
 def prepared(sheets: np.ndarray) -> np.ndarray:

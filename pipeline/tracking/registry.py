@@ -4,6 +4,7 @@ Each data source has a registered model of its own, `inkwell-SOURCE`: models for
 An experiment of DVC's registers its models and crowns none: only the workspace's own pipeline does.
 """
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,11 @@ from pipeline.paths import BEST, CANDIDATES
 from pipeline.tracking import away, events, exports, store
 from pipeline.tracking.exports import find_version
 from pipeline.tracking.runkey import hash_path, read_json
-from pipeline.tracking.runs import outcome, publish_model
+from pipeline.tracking.runs import log_files, outcome, publish_model, written
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 REPORT = Path("reports/promotion.json")
 VERDICTS = BEST / "verdicts.json"
@@ -48,7 +50,7 @@ def publish_promotion(experiment: str | None = None, since: datetime | None = No
         return new
     if champion and holds(BEST, champion):
         export, more = publish_model(client, BEST)
-        new += more
+        new += more + log_files(client, export.run, kept_at(champion), written(BEST))
         if VERDICTS.exists():
             exports.tag_version(client, export.version, {"gates": outcome(read_json(VERDICTS)["gates"])})
         before = client.get_registered_model(name).aliases.get("champion")
@@ -75,6 +77,20 @@ def remember(experiment: str | None) -> None:
 def left_by() -> str | None:
     """The experiment that left its outputs in this workspace, if one did."""
     return LEFT.read_text(encoding="utf-8").strip() if LEFT.exists() else None
+
+
+def kept_at(sha256: str) -> str:
+    """Where a champion's run keeps what stood in models/best, among its artifacts."""
+    return f"champion/{sha256[:12]}"
+
+
+def reigns(client: "MlflowClient", source: str) -> list["ModelVersion"]:
+    """The champions of a source, the present one last; one that came back stands there each time."""
+    name = exports.registered_model(client, source)
+    tags = client.get_registered_model(name).tags
+    known = {str(version.version): version for version in client.search_model_versions(f"name = '{name}'")}
+    told = [re.search(r"\(version (\d+)\) since", tags[key]) for key in sorted(tags) if key.startswith(CHAMPION)]
+    return [known[one[1]] for one in told if one and one[1] in known]
 
 
 def holds(folder: Path, sha256: str) -> bool:

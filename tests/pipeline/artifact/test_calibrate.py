@@ -29,8 +29,8 @@ def test_the_thresholds_decline_their_shares_and_no_more(related):
     novelty = RNG.gamma(2, size=len(labels))
     if related:
         novelty += 3 * (probabilities.max(1) < 0.4)
-    config = Calibration(abstention=0.05, novelty=0.01, novelty_sent=0.01, miscoverage=0.1)
-    found = thresholds(probabilities, novelty, novelty[:100] / 2, labels, config)
+    config = Calibration(abstention=0.05, novelty=0.01, novelty_sent={"convnet": 0.01}, miscoverage=0.1)
+    found = thresholds("convnet", probabilities, novelty, novelty[:100] / 2, labels, config)
     uncertain = probabilities.max(1) < found.confidence_threshold
     novel = novelty > found.novelty_threshold
     assert novel.mean() == pytest.approx(0.01, abs=0.001)
@@ -39,17 +39,18 @@ def test_the_thresholds_decline_their_shares_and_no_more(related):
 
 def test_nothing_is_declined_of_validation_where_nothing_may_be():
     confidence, novelty = RNG.random(100), RNG.random(100)
-    nothing = Calibration(abstention=0.0, novelty=0.0, novelty_sent=0.0, miscoverage=0.1)
-    assert abstention(confidence, novelty, novelty[:9], nothing) == (confidence.min(), novelty.max())
+    nothing = Calibration(abstention=0.0, novelty=0.0, novelty_sent={"convnet": 0.0}, miscoverage=0.1)
+    assert abstention("convnet", confidence, novelty, novelty[:9], nothing) == (confidence.min(), novelty.max())
 
 
 def test_digits_as_they_are_sent_are_novel_as_seldom_as_is_said():
     confidence, novelty = RNG.random(1000), RNG.gamma(2, size=1000)
-    config = Calibration(abstention=0.05, novelty=0.02, novelty_sent=0.04, miscoverage=0.1)
+    config = Calibration(abstention=0.05, novelty=0.02, novelty_sent={"convnet": 0.04}, miscoverage=0.1)
     sent = 3 + RNG.gamma(2, size=500)
-    _, threshold = abstention(confidence, novelty, sent, config)
+    _, threshold = abstention("convnet", confidence, novelty, sent, config)
     assert (sent > threshold).mean() == pytest.approx(0.04, abs=0.003)
-    assert abstention(confidence, novelty, sent / 100, config) == abstention(confidence, novelty, novelty, config)
+    unnovel = abstention("convnet", confidence, novelty, sent / 100, config)
+    assert unnovel == abstention("mlp", confidence, novelty, sent, config)
 
 
 def test_prediction_sets_cover_fresh_labels_as_promised():
