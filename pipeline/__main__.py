@@ -7,6 +7,7 @@ What has not changed since the last run is not run again.
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,12 +19,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import params
+from pipeline import checkout, ending, params
 from pipeline.data.sources import SOURCES
 from pipeline.paths import EVALUATIONS, VERDICTS
 from pipeline.serve import SOURCE as SERVED
 from pipeline.tracking import registry
 
+DVC = (sys.executable, "-m", "pipeline.ending", "dvc")
 PARAMS = Path("params.yaml")
 PROMOTION = Path("reports/promotion.json")
 
@@ -43,21 +45,43 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"Left out, since they are not among the candidates of params.yaml: {', '.join(others)}.",
             style="yellow" if forgotten else "dim",
         )
-    PARAMS.write_text(with_source(PARAMS.read_text(encoding="utf-8"), source), encoding="utf-8")
-    if registry.left_by():  # or DVC would do nothing about the champion of an experiment that is kept
-        registry.TOLD.unlink(missing_ok=True)
-    unchanged = subprocess.run(["dvc", "status", "--quiet"]).returncode == 0
-    if not unchanged and subprocess.run(["dvc", "repro"]).returncode:
-        sys.exit(
-            "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
-        )
-
+    try:
+        with checkout.held():
+            unchanged = run(source, console)
+    except checkout.BusyError as error:
+        sys.exit(f"pipeline: {error}: wait for it, or stop it.")
     if unchanged:
         console.print("Nothing has changed since the last run.")
     promotion = read(PROMOTION)
     console.print(results(promotion))
     console.print(promotion["why"])
     console.print(next_steps(source, changed()), highlight=False)
+
+
+def run(source: str, console: Console) -> bool:
+    """Let DVC run what has changed with this source; whether nothing had."""
+    if checkout.mend_lock():
+        console.print("dvc.lock was left half written: DVC's cache knows what was finished.", style="yellow")
+    PARAMS.write_text(with_source(PARAMS.read_text(encoding="utf-8"), source), encoding="utf-8")
+    if registry.left_by():  # or DVC would do nothing about the champion of an experiment that is kept
+        registry.TOLD.unlink(missing_ok=True)
+    unchanged = is_unchanged()
+    if not unchanged and (count := checkout.refill_cache()):
+        console.print(f"{count} outputs were lost from DVC's cache, and are in it again.", style="yellow")
+        unchanged = is_unchanged()
+    if unchanged:
+        return True
+    checkout.settle_champion()
+    if subprocess.run([*DVC, "repro"]).returncode:
+        sys.exit(
+            "The pipeline stopped at the stage named above. What was finished is kept: run the same command again."
+        )
+    checkout.forget_champion()
+    return False
+
+
+def is_unchanged() -> bool:
+    return subprocess.run([*DVC, "status", "--quiet"]).returncode == 0
 
 
 def with_source(text: str, source: str) -> str:
@@ -122,4 +146,5 @@ def read(path: Path) -> Any:
 
 
 if __name__ == "__main__":
+    ending.watch("pipeline", ending.RUN_S, polite=True, parents="MAKELEVEL" in os.environ)
     main()

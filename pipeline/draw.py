@@ -25,7 +25,7 @@ from pipeline.drawing.pictures import form, non_digit, on_paper
 from pipeline.paths import DRAWN, PROCESSED
 from pipeline.stage import stage
 
-FORMS, NON_DIGITS = 1 / 9, 1 / 7
+FORMS, NON_DIGITS = 1 / 9, 3 / 7
 """How many are drawn, as shares of the number of training images."""
 SHEETS = {"train": 4000, "val": 2000}
 """At most, of each split's images."""

@@ -21,12 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import release, rollback
+from pipeline import checkout, release, rollback
 from pipeline.data.errors import DataError
 from pipeline.paths import RESUME
 from pipeline.promote import REPORT
@@ -72,16 +71,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--free", action="store_true", help="remove what is shown")
     free = parser.parse_args(argv).free
-    console = Console()
-    repo = Repo()
-    if busy(repo):
-        sys.exit("gc: DVC is running a stage here: wait for it, or stop it")
     try:
-        with console.status("Looking for what nothing needs"):
-            found, left = plan(repo)
-            before = sum(waste.size for waste in found)
+        with checkout.held():
+            show(Repo(), free, Console())
+    except checkout.BusyError as error:
+        sys.exit(f"gc: {error}: wait for it, or stop it.")
     except (DataError, DvcException, StoreError) as error:
         sys.exit(f"gc: nothing was removed, since it cannot be told what is needed: {error}")
+
+
+def show(repo: "Repo", free: bool, console: Console) -> None:
+    """Print what nothing needs, and remove it where it is to be freed. Raises what `plan` does."""
+    with console.status("Looking for what nothing needs"):
+        found, left = plan(repo)
+        before = sum(waste.size for waste in found)
     console.print(table(found) if found else "Nothing is here that nothing needs.")
     for sentence in left:
         console.print(sentence, style="yellow", soft_wrap=True)
@@ -91,15 +94,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         console.print(f"{amount(before - sum(waste.size for waste in found))} were freed.")
     elif found:
         console.print("Nothing was removed: `make gc FREE=yes` removes it.")
-
-
-def busy(repo: "Repo") -> bool:
-    """Whether a process of DVC's runs a stage in this workspace."""
-    held = Path(str(repo.tmp_dir)) / "rwlock"
-    text = held.read_text(encoding="utf-8") if held.exists() else ""
-    locks = json.loads(text).values() if text else ()
-    holders = [one for lock in locks for kind in lock.values() for one in (kind if isinstance(kind, list) else [kind])]
-    return any(psutil.pid_exists(one["pid"]) for one in holders)
 
 
 def plan(repo: "Repo") -> tuple[list[Waste], list[str]]:
@@ -175,7 +169,8 @@ def unused(cache: Path, hashes: set[str]) -> Iterator[Waste]:
 
 def broken_off() -> Iterator[Waste]:
     """Checkpoints of trainings that were broken off and that no stage would go on with."""
-    folders = [path for path in sorted(RESUME.glob("*")) if path.is_dir() and age(path) > RESTING]
+    trainings = [path for path in sorted(RESUME.glob("*")) if path.is_dir() and path != checkout.STOOD]
+    folders = [path for path in trainings if age(path) > RESTING]
     if not folders:
         return
     graph = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]

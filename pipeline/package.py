@@ -2,19 +2,22 @@
 
     python -m pipeline.package
 
-Reads models/best/, serving/ and data/processed/test/; writes dist/bento/, whose bytes depend on nothing but those and
-the installed versions of what the service needs. A Bento that does not answer as the recogniser does offline never
-gets there.
+Reads models/best/, serving/, data/processed/test/ and the locks; writes dist/bento/ and the same as one file,
+dist/inkwell.bento, whose bytes depend on nothing but those. A Bento that does not answer as the recogniser does offline
+never gets there.
 """
 
 import hashlib
 import io
+import itertools
 import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,10 +42,19 @@ SERVING = Path("serving")
 IMAGES = Path("data/processed/test/images.npy")
 LABELS = IMAGES.with_name("labels.npy")
 
+ARCHIVE = serve.BENTO.with_name("inkwell.bento")
+LOCK = Path("requirements-serve.lock")
+"""What a container of the Bento installs: all that it needs, directly or not, with hashes."""
+WHOLE_LOCK = Path("requirements.lock")
+"""Has uv as well, with which BentoML's Dockerfile installs it."""
+
 REQUIREMENTS = (  # BentoML adds itself
     *("click", "httptools", "numpy", "onnxruntime", "orjson", "pillow", "prometheus-client", "pydantic"),
     *("python-multipart", "scipy", "starlette", "uvicorn", "uvloop"),
 )
+INSTALLER = "env/docker/uv.txt"
+INSTALL_INSTALLER = f"pip install --no-cache-dir --require-hashes --requirement {INSTALLER}"
+ONLY_WITH_HASHES = {"name": "UV_REQUIRE_HASHES", "value": "1"}
 NO_TIME = "1980-01-01T00:00:00+00:00"
 TRIED = 100
 TRIED_AS_PNG = 20
@@ -77,11 +89,17 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
     (source / "inside.onnx").write_bytes(inside.derive(model.read_bytes()))
     (source / "card.json").write_text(json.dumps(shown or {}), encoding="utf-8")
     requirements = [f"{name}=={version(name)}" for name in REQUIREMENTS]
-    tag = f"inkwell:{content_version(source, requirements)}"
+    locked, installer = LOCK.read_text(encoding="utf-8"), pinned("uv", WHOLE_LOCK.read_text(encoding="utf-8"))
+    if others := [one for one in requirements if f"\n{one} " not in locked]:
+        raise PackageError(
+            f"{LOCK} does not have what is installed here: {', '.join(others)}. `make setup` installs it"
+        )
+    tag = f"inkwell:{content_version(source, [locked, installer])}"
     config = {
         "service": "serving.service:Inkwell",
         "include": ["serving/", "model.onnx", "model.sha256", "inside.onnx", "card.json"],
         "python": {"packages": requirements, "lock_packages": False},
+        "envs": [ONLY_WITH_HASHES],
     }
     recipe = workplace / "bentofile.yaml"  # named to BentoML, which looks for none inside hidden folders
     recipe.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -101,9 +119,38 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
     manifest = bento / "bento.yaml"
     info = yaml.safe_load(manifest.read_text(encoding="utf-8"))
     info["creation_time"] = NO_TIME
+    [compilers] = info["image"]["commands"]  # which nothing in the lock needs: there are wheels for all of it
+    info["image"]["commands"] = [INSTALL_INSTALLER]
     manifest.write_text(yaml.safe_dump(info, sort_keys=False), encoding="utf-8")
+    dockerfile = bento / "env/docker/Dockerfile"
+    recipe_text = dockerfile.read_text(encoding="utf-8").replace(compilers, INSTALL_INSTALLER)
+    dockerfile.write_text(recipe_text, encoding="utf-8")
+    (bento / INSTALLER).write_text(installer, encoding="utf-8")
+    (bento / "env/python/requirements.txt").write_text(locked, encoding="utf-8")
     bento.chmod(0o755)  # BentoML leaves it open to its owner alone
     return bento
+
+
+def pinned(package: str, locked: str) -> str:
+    """A package's entry in the text of a lock, with its hashes."""
+    lines = iter(locked.splitlines(keepends=True))
+    for line in lines:
+        if line.startswith(f"{package}=="):
+            return line + "".join(itertools.takewhile(lambda more: more.startswith(" "), lines))
+    raise PackageError(f"{WHOLE_LOCK} does not have {package}")
+
+
+def archive(bento: Path, file: Path) -> None:
+    """Write the folder of a Bento to `file`, as `bentoml import` takes it. Equal folders give equal bytes."""
+
+    def nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        return member.replace(mtime=moment, mode=mode, uid=0, gid=0, uname="", gname="", deep=False)
+
+    moment = int(datetime.fromisoformat(NO_TIME).timestamp())
+    with tarfile.open(file, "w:xz") as packed:
+        for path in sorted(bento.rglob("*")):
+            packed.add(path, path.relative_to(bento).as_posix(), recursive=False, filter=nobodys)
 
 
 def card_of(recogniser: Recogniser, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, Any]:
@@ -179,12 +226,15 @@ def main() -> None:
             console.print(f"Built inkwell:{bento.name} of {recogniser.name} {recogniser.version}.")
             with console.status("Trying it"), serve.running(bento) as url:
                 try_out(url, recogniser, images)
+            packed = Path(workplace) / ARCHIVE.name
+            archive(bento, packed)
             with replacing(serve.BENTO) as new:
                 shutil.copytree(bento, new, dirs_exist_ok=True)
+            packed.replace(ARCHIVE)
     except (PackageError, serve.ServeError, FileNotFoundError) as error:
         sys.exit(f"package: {error}")
     console.print(f"It answers {len(images)} test images over HTTP as it does offline.", soft_wrap=True)
-    console.print(f"It lies in {serve.BENTO}. Serve it with: make serve", soft_wrap=True)
+    console.print(f"It lies in {serve.BENTO}, and as one file in {ARCHIVE}. Serve it with: make serve", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from pipeline import params, promote, release
+from pipeline import checkout, params, promote, release
 from pipeline.data.errors import DataError
 from pipeline.data.files import recover, replacing
 from pipeline.paths import BEST
@@ -52,9 +52,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     forward = parser.parse_args(argv).forward
     try:
         source, rule = params.load("data.source", "promote")
-        change(source, rule.withdrawn, forward, Console())
+        with checkout.held():
+            change(source, rule.withdrawn, forward, Console())
     except (RollbackError, params.ParamsError, StoreError) as error:
         sys.exit(f"rollback: {error}")
+    except checkout.BusyError as error:
+        sys.exit(f"rollback: {error}: wait for it, or stop it.")
 
 
 def change(source: str, withdrawn: list[str], forward: bool, console: Console) -> None:
@@ -69,6 +72,7 @@ def change(source: str, withdrawn: list[str], forward: bool, console: Console) -
         where = bring(version, source, found)
         with console.status(f"Putting {version} back"), unless_it_fails(Path(folder) / "before"):
             then = install(found, now, withdrawn, forward)
+    checkout.forget_champion()
     told = registry.publish_promotion()
     registry.remember(None)
     dvc("commit", "--force", CROWN)

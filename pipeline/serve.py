@@ -1,7 +1,7 @@
 """Serve the champion of a source of data, mnist unless another is named, on 127.0.0.1:3000.
 
     python -m pipeline.serve
-    HOST=0.0.0.0 PORT=8080 python -m pipeline.serve mnist-sample
+    HOST=0.0.0.0 PORT=8080 WORKERS=2 python -m pipeline.serve mnist-sample
 
 That is the Bento in dist/, if the last run was on that source, else the one that was released with the repository.
 Nothing is imported here but what the Bento brings, which is all that .venv-serve has.
@@ -24,12 +24,19 @@ import httpx
 
 from pipeline import release
 from pipeline.data.errors import DataError
+from serving.web.cors import Origins, OriginsError
 from serving.web.keys import Keys, KeysError
 
 BENTO = Path("dist/bento")
 STATE = Path(".bentoml")  # BentoML's own state stays inside the project
 SOURCE = "mnist"
 """Whose champion is served unless another is asked for."""
+SERVICE = "inkwell"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What listens on all addresses of a machine, and one of these."""
+MOST_WORKERS = 256
+GUARD = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
+"""What waits beside a server for the end of its input: that of the process which holds the other end."""
 START_S = 60.0
 STOP_S = 15.0
 
@@ -99,11 +106,19 @@ def command(bento: Path, host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "bentoml", "serve", str(bento.absolute()), *where]
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, workers: int = 0) -> dict[str, str]:
     """The environment that BentoML is run in: its state in `home`, nothing reported to anybody, and no bytecode
-    written into the Bento, whose files are hashed."""
+    written into the Bento, whose files are hashed. workers: how many processes answer, or 0 for what the Bento says."""
     own = {"BENTOML_HOME": str(home.absolute()), "BENTOML_DO_NOT_TRACK": "true", "PYTHONDONTWRITEBYTECODE": "1"}
+    if workers:
+        options = os.environ.get("BENTOML_CONFIG_OPTIONS", "")
+        own["BENTOML_CONFIG_OPTIONS"] = f"{options} services.{SERVICE}.workers={workers}".strip()
     return {**os.environ, **own, "PYTHONUTF8": "1"}
+
+
+def url_of(host: str, port: int) -> str:
+    """The URL of a host, which may be an IPv6 address."""
+    return f"http://[{host.replace('%', '%25')}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextlib.contextmanager
@@ -116,7 +131,7 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
         home = Path(folder)
         log = home / "log"
         port = free_port(host)
-        url = f"http://{host}:{port}"
+        url = url_of(host, port)
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 command(bento, host, port),
@@ -127,15 +142,27 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
                 start_new_session=True,
             )
         try:
-            _await_ready(process, url, log)
-            yield url
+            with _guarded(process):
+                _await_ready(process, url, log)
+                yield url
         finally:
             stop(process)
 
 
+@contextlib.contextmanager
+def _guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a server that leads a session of its own end with this process too, were it by SIGKILL."""
+    command = [sys.executable, "-IS", "-c", GUARD, str(process.pid)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as guard:
+        try:
+            yield
+        finally:
+            guard.kill()
+
+
 def free_port(host: str) -> int:
     """A port on which nothing listens at this moment."""
-    with socket.create_server((host, 0)) as server:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as server:
         port: int = server.getsockname()[1]
         return port
 
@@ -173,12 +200,13 @@ def check(host: str, port: int) -> str:
             found = str(address[0])
     except OSError as error:
         raise ServeError(
-            f"cannot listen on {host}:{port}: {error.strerror}. Choose another place with HOST and PORT,"
-            f" as in `PORT={port + 1} make serve`"
+            f"cannot listen on {url_of(host, port)}: {error.strerror}. Choose another place with HOST, a name or an"
+            f" address, and PORT, as in `PORT={port + 1} make serve`"
         ) from error
     try:
         Keys.from_environment().check_exposure(found)
-    except KeysError as error:
+        Origins.from_environment()
+    except (KeysError, OriginsError) as error:
         raise ServeError(str(error)) from error
     return found
 
@@ -190,21 +218,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("source", nargs="?", default=SOURCE, help="that the champion learnt from")
     source = parser.parse_args(argv).source
-    host = os.environ.get("HOST") or "127.0.0.1"
-    port = os.environ.get("PORT") or "3000"
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        sys.exit(f"serve: PORT is {port!r}; expected a number in 1..65535")
+    host = os.environ.get("HOST", "").strip("[]") or "127.0.0.1"
+    port = _number("PORT", 3000, 65535)
+    workers = _number("WORKERS", 0, MOST_WORKERS)
     try:
         bento = find(source)
-        address = check(host, int(port))
+        address = check(host, port)
         home = state() / f"serve-{port}"  # two servers that share one would overwrite each other's metrics
     except ServeError as error:
         sys.exit(f"serve: {error}.")
     home.mkdir(exist_ok=True)
-    print(f"Serving {described(source, bento)} on http://{host}:{port} (Ctrl-C stops it)", flush=True)
+    place = url_of(EVERYWHERE.get(address, host), port)
+    also = " and on this machine's other addresses" if address in EVERYWHERE else ""
+    print(f"Serving {described(source, bento)} on {place}{also} (Ctrl-C stops it)", flush=True)
     if (here := learnt_from(BENTO)) not in (source, None):
         print(f"The last run was on {here}: `make serve DATA={here}` serves its champion", flush=True)
-    os.execve(sys.executable, command(bento, address, int(port)), environment(home))
+    os.execve(sys.executable, command(bento, address, port), environment(home, workers))
+
+
+def _number(name: str, default: int, most: int) -> int:
+    """The number in an environment variable."""
+    text = os.environ.get(name)
+    if not text:
+        return default
+    if not text.isdecimal() or not 0 < int(text) <= most:
+        sys.exit(f"serve: {name} is {text!r}; expected a number in 1..{most}")
+    return int(text)
 
 
 def described(source: str, bento: Path) -> str:

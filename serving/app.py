@@ -10,27 +10,30 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 from starlette.applications import Starlette
-from starlette.datastructures import State, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from serving import errors, images, openapi, schema, startup
+from serving import bentoml_schema, errors, images, openapi, schema, startup
+from serving.bentoml_schema import ClientSchema
 from serving.contract import MAX_BATCH, SIDE
 from serving.model.activations import Activations
 from serving.model.explain import Explanation, explain
 from serving.model.micro_batching import MICRO_BATCH, MicroBatcher, Pixels
 from serving.model.recogniser import Predictions
-from serving.openapi import IMAGE, PIXELS, TEXT, ApiRoute, OpenApi
+from serving.openapi import IMAGE, PIXELS, WELL, ApiRoute, OpenApi
 from serving.schema import Answer, Answers, ModelInfo
-from serving.web import assets, log
+from serving.web import assets, forms, log
 from serving.web.drain import Drain
 from serving.web.limits import BoundedPool
 from serving.web.metrics import Metrics
 
+NAME = "inkwell"
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
 PUBLISHED_EVERY_S = 0.5
+NOT_ENCODED = {b"content-encoding": (b"", b"identity"), b"transfer-encoding": (b"chunked",)}
+LONGEST_TYPE = 100  # characters of a header that are looked at, and told again
 BLANK = np.zeros((1, SIDE, SIDE), np.float32)
 
 
@@ -44,7 +47,7 @@ def create_app(model: Path) -> Starlette:
         app.state.recogniser = recogniser
         app.state.metrics.model(recogniser)
         app.state.activations = Activations(model.with_name("inside.onnx"), recogniser.sha256)
-        app.state.assets = assets.load(model.parent)
+        app.state.assets = assets.load(model.parent, openapi.document(app.routes))
         gc.collect()
         gc.freeze()
         publishing = asyncio.create_task(_publish(app.state.metrics))
@@ -84,6 +87,11 @@ async def docs(request: Request) -> Response:
     return _json(openapi.document(request.app.routes))
 
 
+async def bentomls_schema(request: Request) -> Response:
+    """What BentoML's clients read of the service."""
+    return _json(bentoml_schema.document(NAME, request.app.routes))
+
+
 async def model_info(request: Request) -> Response:
     """What is served, and where it came from."""
     recogniser = request.app.state.recogniser
@@ -113,12 +121,12 @@ async def predict_pixels(request: Request) -> Response:
     JSON, with `scale` where every value lies in 0..1; or 784 bytes an image, row by row. One that keeps MNIST's
     convention, its ink scaled to 20x20 and centred on black, is answered as it is; another is prepared as a picture is.
     """
-    body = await request.body()
     kind = _media_type(request)
+    body = await request.body()
     if kind == "application/octet-stream":
         return _json({"predictions": await _answers(request.app.state, _from_bytes(body))})
     if kind != "application/json":
-        raise errors.PIXELS_EXPECTED()
+        raise errors.PIXELS_EXPECTED(f"as {kind}" if kind else "without a Content-Type")
     parsed = schema.parse_pixels(body)
     answers = await _answers(request.app.state, parsed.as_array())
     return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
@@ -160,18 +168,13 @@ def _counted(state: State, predictions: Predictions) -> list[schema.Json]:
 
 async def _image_bytes(request: Request) -> bytes:
     kind = _media_type(request)
+    body = b"".join([part async for part in request.stream()])  # which, unlike `body`, the request does not keep
     if kind == "multipart/form-data":
-        try:
-            form = await request.form(max_files=1, max_fields=1)
-        except HTTPException as error:
-            raise errors.UNREADABLE_FORM(error.detail) from error
-        (name, file), *more = form.multi_items() or [("", "")]
-        if more or name != "image" or not isinstance(file, UploadFile):
-            raise errors.OTHER_FORM()
-        return await file.read()
+        return forms.image_of(request.headers["content-type"], body)
     if kind in ("", "application/octet-stream") or kind.startswith("image/"):
-        return await request.body()
-    raise errors.IMAGE_EXPECTED()
+        return body
+    text = images.text_of(body)
+    raise errors.TEXT_FOR_IMAGE(text) if text else errors.IMAGE_EXPECTED(kind)
 
 
 def _from_bytes(body: bytes) -> NDArray[np.uint8]:
@@ -184,7 +187,14 @@ def _from_bytes(body: bytes) -> NDArray[np.uint8]:
 
 
 def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """The body's, in small letters; "" where none is said. Raises ApiError 415 for an encoded body, as by gzip."""
+    kind = b""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            kind = kind or value
+        elif name in NOT_ENCODED and value.lower() not in NOT_ENCODED[name]:
+            raise errors.ENCODED("body", f"{name.decode().title()}: {value[:LONGEST_TYPE].decode(errors='replace')}")
+    return kind[:LONGEST_TYPE].partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def _json(answer: schema.Json) -> Response:
@@ -198,5 +208,6 @@ ROUTES = [
     ApiRoute("/model", model_info, ModelInfo),
     *assets.routes,
     ApiRoute("/docs.json", docs, OpenApi),
-    ApiRoute("/readyz", ready, {"text/plain": TEXT}, needs_key=False),
+    ApiRoute("/schema.json", bentomls_schema, ClientSchema),
+    ApiRoute("/readyz", ready, {"text/plain": WELL}, needs_key=False),
 ]

@@ -1,13 +1,15 @@
 """The document at /docs.json: what every path takes and gives, as OpenAPI 3.1, with every status and error.
 
 It is derived: from the routes, each of which says what it takes and gives, from their endpoints' docstrings, from the
-models of their bodies, and from the catalogue of errors.
+models of their bodies, from the catalogue of errors, and from the lines to copy.
 """
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
+from typing import ClassVar
 
 from pydantic import ConfigDict
 from pydantic.json_schema import models_json_schema
@@ -15,24 +17,49 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from serving import errors
+from serving import errors, lines
 from serving.contract import MAX_BATCH, MAX_BODY_BYTES, SIDE
 from serving.schema import ErrorBody, Json, PixelsBody, Strict
 
 Model = type[Strict]
-Content = Mapping[str, Json | Model | tuple[Model, ...]]
-"""For each media type the schema of a body, its model, or the models of which it is one."""
+
+
+@dataclass(frozen=True)
+class Octets:
+    """Bytes up to a size, and a file of such bytes that the service gives to whoever wants to try."""
+
+    most: int
+    sample: str | None = None
+
+    @property
+    def schema(self) -> Json:
+        return {"type": "string", "format": "binary", "maxLength": self.most}
+
+    @property
+    def examples(self) -> Json:
+        path = f"{lines.SAMPLES}/{self.sample}"
+        return {Path(path).stem: {"externalValue": path}} if self.sample else {}
+
+
+Body = Json | Octets | Model | tuple[Model, ...]
+Content = Mapping[str, Body]
+"""For each media type the schema of a body, its bytes, its model, or the models of which it is one."""
 
 REQUEST_ID = "0123456789abcdef" * 2
-TEXT = {"type": "string"}
-FILE = {"type": "string", "format": "binary", "maxLength": MAX_BODY_BYTES}
-FORM = {"type": "object", "properties": {"image": FILE}, "required": ["image"], "additionalProperties": False}
-OCTETS = {"type": "string", "format": "binary", "maxLength": SIDE * SIDE * MAX_BATCH}
+WELL = {"type": "string", "examples": ["\n"]}
+COUNTS = {"type": "string", "examples": ['inkwell_answers_total{digit="7"} 12.0\n']}
+FILE = Octets(MAX_BODY_BYTES)
+FORM = {"type": "object", "properties": {"image": FILE.schema}, "required": ["image"], "additionalProperties": False}
 IMAGE: Content = {
     "multipart/form-data": FORM,
-    **{f"image/{kind}": FILE for kind in ("png", "jpeg", "webp", "bmp", "gif", "tiff")},
+    "image/png": Octets(MAX_BODY_BYTES, "seven.png"),
+    "image/jpeg": Octets(MAX_BODY_BYTES, "photo.jpg"),
+    **{f"image/{kind}": FILE for kind in ("webp", "bmp", "gif", "tiff")},
 }
-PIXELS: Content = {"application/json": PixelsBody, "application/octet-stream": OCTETS}
+PIXELS: Content = {
+    "application/json": PixelsBody,
+    "application/octet-stream": Octets(SIDE * SIDE * MAX_BATCH, "ten.bin"),
+}
 
 
 class OpenApi(Strict):
@@ -42,6 +69,10 @@ class OpenApi(Strict):
     openapi: str
     info: Json
     paths: Json
+
+    examples: ClassVar[Mapping[str, Json]] = {
+        "short": {"openapi": "3.1.0", "info": {"title": "Inkwell", "version": "1"}, "paths": {}}
+    }
 
 
 @dataclass(frozen=True)
@@ -60,8 +91,8 @@ class Operation:
         return "POST" if self.takes else "GET"
 
 
-PROBE = Operation("Whether the service runs.", {"text/plain": TEXT}, needs_key=False)
-BENTOMLS = {"/metrics": Operation("Counts for Prometheus.", {"text/plain": TEXT}), "/livez": PROBE, "/healthz": PROBE}
+PROBE = Operation("Whether the service runs.", {"text/plain": WELL}, needs_key=False)
+BENTOMLS = {"/metrics": Operation("Counts for Prometheus.", {"text/plain": COUNTS}), "/livez": PROBE, "/healthz": PROBE}
 """What BentoML answers."""
 
 
@@ -95,9 +126,15 @@ def document(routes: Iterable[BaseRoute]) -> Json:
     )
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Inkwell", "version": "1", "description": "Recognises a handwritten digit."},
+        "info": {
+            "title": "Inkwell",
+            "version": "1",
+            "description": "Recognises a handwritten digit. GET /docs is the same for people.",
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "The service that gave this document."}],
         "security": [{}, {"bearer": []}, {"basic": []}],
-        "paths": {path: {operation.method.lower(): _described(operation)} for path, operation in operations.items()},
+        "paths": {path: {one.method.lower(): _described(path, one)} for path, one in operations.items()},
         "components": {
             "schemas": schemas["$defs"],
             "headers": {"id": {"required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}},
@@ -109,8 +146,13 @@ def document(routes: Iterable[BaseRoute]) -> Json:
     }
 
 
-def _described(operation: Operation) -> Json:
-    described: Json = {"summary": operation.summary, "description": operation.description}
+def _described(path: str, operation: Operation) -> Json:
+    described: Json = {
+        "operationId": path.strip("/").replace(".", "_"),
+        "summary": operation.summary,
+        "description": operation.description,
+        "x-codeSamples": [{"lang": lang, "source": source} for lang, source in lines.of(path).items()],
+    }
     if operation.takes:
         described["requestBody"] = {"required": True, "content": _content(operation.takes)}
     described["responses"] = {"200": _response(200, _content(operation.gives))}
@@ -130,7 +172,7 @@ def _described(operation: Operation) -> Json:
 def _response(status: int, content: Json) -> Json:
     headers: Json = {"X-Request-ID": {"$ref": "#/components/headers/id"}}
     for name in errors.HEADERS.get(status, ()):
-        headers[name] = {"required": True, "schema": TEXT}
+        headers[name] = {"required": True, "schema": {"type": "string"}}
     return {"description": HTTPStatus(status).phrase, "headers": headers, "content": content}
 
 
@@ -138,15 +180,17 @@ def _content(content: Content) -> Json:
     return {kind: _media(what) for kind, what in content.items()}
 
 
-def _media(what: Json | Model | tuple[Model, ...]) -> Json:
+def _media(what: Body) -> Json:
     if isinstance(what, dict):
         return {"schema": what}
+    if isinstance(what, Octets):
+        return {"schema": what.schema, "examples": what.examples}
     references = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in _models(what)]
     examples = {name: {"value": value} for model in _models(what) for name, value in model.examples.items()}
     return {"schema": {"oneOf": references} if isinstance(what, tuple) else references[0], "examples": examples}
 
 
-def _models(what: Json | Model | tuple[Model, ...]) -> tuple[Model, ...]:
-    if isinstance(what, dict):
+def _models(what: Body) -> tuple[Model, ...]:
+    if isinstance(what, dict | Octets):
         return ()
     return what if isinstance(what, tuple) else (what,)

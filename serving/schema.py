@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from serving import errors
 from serving.contract import CLASSES, MAX_BATCH, SIDE
+from serving.errors import ApiError
 from serving.model.recogniser import Predictions, Reason, Recogniser
 
 MAX_COMMAS = MAX_BATCH * SIDE * SIDE + 10  # that the largest batch needs, and a few more
 MAX_QUOTES = 100  # far more than there are names, but few enough to say which one is wrong
+LONGEST_NAME = 40  # characters of a name that are told again
+LISTS = ("a list of images", "an image, a list of rows", f"a row of {SIDE} numbers")
 DECIMALS = 7  # of a probability
 SETS = [[digit for digit in range(CLASSES) if members >> digit & 1] for members in range(1 << CLASSES)]
 """Each set of digits: bit d of the index stands for the digit d."""
@@ -72,12 +76,12 @@ class PixelsBody(Strict):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.pixels is None) == (self.batch is None):
-            raise ValueError("give either pixels, one image, or batch, a list of images")
+            raise ValueError("Send either pixels, one image, or batch, a list of images")
         brightest = self._values().max()
         if self.scale == "0-1" and brightest > 1:
-            raise ValueError(f'the scale is "0-1" but a value is {brightest:g}')
+            raise ValueError(f'The scale is "0-1" but a value is {brightest:g}')
         if self.scale is None and 0 < brightest <= 1:
-            raise ValueError('every value lies in 0..1: say which scale is meant, "scale": "0-1" or "0-255"')
+            raise ValueError('Every value lies in 0..1: say which scale is meant, "scale": "0-1" or "0-255"')
         return self
 
     def _values(self) -> NDArray[np.float32]:
@@ -176,14 +180,37 @@ def parse_pixels(body: bytes) -> PixelsBody:
     try:
         return PixelsBody.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "json_invalid":
         raise errors.MALFORMED_JSON(first["msg"].removeprefix("Invalid JSON: "))
     if first["type"] == "too_long" and first["loc"] == ("batch",):
         raise errors.BATCH_TOO_LARGE()
-    where = "".join(f"[{part}]" if isinstance(part, int) else str(part)[:40] for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    raise errors.INVALID_PIXELS(f"{where}: {message}" if where else f"{message[0].upper()}{message[1:]}")
+    raise _invalid(first)
+
+
+def _invalid(found: Mapping[str, Any]) -> ApiError:
+    """The error for what pydantic found in a body: it names the place, and what should stand there."""
+    kind, place = found["type"], found["loc"]
+    if kind == "value_error":
+        return errors.INVALID_PIXELS(found["msg"].removeprefix("Value error, "))
+    if not place:
+        return errors.NOT_AN_OBJECT()
+    if kind == "extra_forbidden":
+        return errors.UNKNOWN_FIELD(orjson.dumps(str(place[0])[:LONGEST_NAME]).decode())
+    where = "".join(f"[{part}]" if isinstance(part, int) else part for part in place)
+    rows = len(place) - (place[0] == "batch")  # how deep in one image: 1 at itself, 2 at a row, 3 at a value
+    match kind:
+        case "literal_error":
+            return errors.WRONG_SCALE()
+        case "greater_than_equal" | "less_than_equal" | "finite_number":
+            return errors.OUT_OF_RANGE(where)
+        case "list_type":
+            return errors.NO_LIST(where, LISTS[rows])
+        case "too_short" | "too_long" if rows:
+            return errors.WRONG_LENGTH(where, found["ctx"]["actual_length"], "rows" if rows == 1 else "numbers")
+        case "too_short":
+            return errors.EMPTY_BATCH()
+    return errors.NO_NUMBER(where)
 
 
 def answers(predictions: Predictions, recogniser: Recogniser) -> list[Json]:

@@ -10,9 +10,10 @@ import bentoml
 from starlette.types import ASGIApp
 
 from serving import startup
-from serving.app import create_app
+from serving.app import NAME, create_app
 from serving.images import memory
 from serving.web import connection, log
+from serving.web.cors import Origins
 from serving.web.guard import guarded
 from serving.web.keys import Keys
 from serving.web.shedding import Shedding
@@ -23,17 +24,21 @@ app = create_app(MODEL)
 
 
 class GuardedService(bentoml.Service[Any]):
-    """A service with the guard outside BentoML's own middlewares."""
+    """A service with the guard outside BentoML's own middlewares, whose settings hold for it too where users need it:
+    `http.cors.access_control_allow_origins` and `traffic.max_concurrency`."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         log.configure()
         memory.give_back()
-        connection.install(Shedding(app.state.batcher, app.state.decoders, app.state.metrics).refusal)
-        return guarded(app, super().to_asgi(is_main), Keys.from_environment())
+        theirs = super().to_asgi(is_main)
+        set_by_user = {name: value for layer in theirs.user_middleware for name, value in layer.kwargs.items()}
+        origins = Origins.from_environment(set_by_user.get("allow_origins", ()))
+        connection.install(Shedding(app.state.batcher, app.state.decoders, app.state.metrics, origins).refusal)
+        return guarded(app, theirs, Keys.from_environment(), origins, set_by_user.get("max_concurrency"))
 
 
 @bentoml.service(
-    name="inkwell",
+    name=NAME,
     service_class=GuardedService,
     description="Recognises a handwritten digit.",
     workers=1,

@@ -8,6 +8,7 @@ import click
 from bentoml._internal.utils import circus
 
 from serving.model.recogniser import ModelError, Recogniser
+from serving.web.cors import Origins, OriginsError
 from serving.web.keys import Keys, KeysError
 
 CHECK_DELAY_S = 1.0
@@ -22,7 +23,8 @@ def check(model: Path) -> None:
         keys = Keys.from_environment()
         if host:
             keys.check_exposure(host)
-    except (ModelError, KeysError) as error:
+        Origins.from_environment()
+    except (ModelError, KeysError, OriginsError) as error:
         raise click.ClickException(f"the service does not start: {error}.") from error
 
 

@@ -47,9 +47,12 @@ def export(
     """
     if last_layer:
         network = refit(network, known.train, known.forms, last_layer)
-    learnt = (some(known.train), known.train_sent, known.forms)
-    images, labels = (np.concatenate(arrays) for arrays in zip(*learnt, strict=True))
-    distance = novelty.fit(observe(network, images)[1], labels, observe(network, known.non_digits)[1])
+    images, labels = (
+        np.concatenate(arrays) for arrays in zip(some(known.train), known.train_sent, known.forms, strict=True)
+    )
+    of_digits = observe(network, images)[1]
+    near = len(images) if identity["name"] in config.novelty_sent else len(some(known.train)[0])
+    distance = novelty.fit(of_digits[:near], labels[:near], of_digits[near:], observe(network, known.non_digits)[1])
     scale = temperature(logits_of(network, known.val[0]), known.val[1])
     model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
     probabilities, novelties = answers(model, known.val[0])
@@ -63,6 +66,8 @@ def prepared(sheets: np.ndarray) -> np.ndarray:
     return np.rint(normalise_all(sheets.astype(np.float32))).astype(np.uint8)
 
 
-def some(digits: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
+def some(digits: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """At most NOVELTY_IMAGES of them, from all over."""
-    return tuple(array[:: math.ceil(len(array) / NOVELTY_IMAGES)] for array in digits)
+    images, labels = digits
+    step = math.ceil(len(images) / NOVELTY_IMAGES)
+    return images[::step], labels[::step]

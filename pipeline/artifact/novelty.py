@@ -5,10 +5,13 @@ Whether digits bring about the features that it sees in its early layers, can; a
 digits, whether letters and things do. Nothing of this changes what the network answers.
 """
 
+import warnings
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 from torch import Tensor, nn
 
 from pipeline.models.networks import DIGITS
@@ -19,10 +22,10 @@ COMPONENTS = 128
 """Directions whose variances are told apart; all further ones share one variance."""
 FLOOR = 1e-3
 """The least deviation and variance of a feature, as a share of the mean ones: some units hardly ever fire."""
-EVIDENCE = 0.25
+EVIDENCE = 0.4
 """What a unit of log odds for a non-digit adds to the distance."""
-PENALTY, ITERATIONS = 10.0, 300
-"""Of the logistic regression: the weight of its squared coefficients, and its steps at most."""
+CLASSIFIER = {"hidden_layer_sizes": (64,), "alpha": 0.1, "batch_size": 256, "max_iter": 12, "random_state": 0}
+"""What tells digits from non-digits, as scikit-learn's MLPClassifier is to fit it; `max_iter` are epochs."""
 
 
 def look(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,14 +49,14 @@ class Novelty(nn.Module):
 
     The Mahalanobis distance, of one mean for each class and one covariance for all (Lee et al. 2018, arXiv 1807.03888).
     Beyond its leading components the covariance is taken to be spherical (Tipping and Bishop 1999, JRSS B 61), which
-    saves work. To it is added what a logistic regression finds that speaks for a non-digit; where digits are as likely
-    or likelier, that is next to nothing.
+    saves work. To it is added what a classifier of one hidden layer finds that speaks for a non-digit; where digits are
+    as likely or likelier, that is next to nothing.
 
     Args:
         scale: float [D]; features are divided by it.
         means: float [10, D], of each class's scaled features.
         directions: float [D, K], orthonormal; variances: float [K], along them; rest: in any other direction.
-        coefficients, intercept: float [D] and float, of the log odds of a non-digit.
+        odds: from scaled features, float [N, D], to the log odds of a non-digit, float [N, 1].
     """
 
     scale: Tensor
@@ -61,7 +64,6 @@ class Novelty(nn.Module):
     directions: Tensor
     centres: Tensor
     deviations: Tensor
-    coefficients: Tensor
 
     def __init__(
         self,
@@ -70,8 +72,7 @@ class Novelty(nn.Module):
         directions: np.ndarray,
         variances: np.ndarray,
         rest: float,
-        coefficients: np.ndarray,
-        intercept: float,
+        odds: nn.Module,
     ) -> None:
         super().__init__()
         buffers = {
@@ -80,11 +81,10 @@ class Novelty(nn.Module):
             "directions": directions,
             "centres": means @ directions,
             "deviations": np.sqrt(variances),
-            "coefficients": coefficients,
         }
         for name, value in buffers.items():
             self.register_buffer(name, torch.from_numpy(value).float())
-        self.rest, self.intercept = rest, intercept
+        self.rest, self.odds = rest, odds
 
     def forward(self, features: Tensor) -> Tensor:
         """The novelty, float [N], of features, float [N, D]; the distance is a root mean square over D dimensions."""
@@ -93,12 +93,16 @@ class Novelty(nn.Module):
         total = (scaled.unsqueeze(1) - self.means).square().sum(2)
         beyond = (total - along.square().sum(2)).clamp(min=0)
         squared = (along / self.deviations).square().sum(2) + beyond / self.rest
-        evidence = F.softplus(scaled @ self.coefficients + self.intercept)
-        return (squared.amin(1) / features.shape[1]).sqrt() + EVIDENCE * evidence
+        return (squared.amin(1) / features.shape[1]).sqrt() + EVIDENCE * F.softplus(self.odds(scaled)).squeeze(1)
 
 
-def fit(features: np.ndarray, labels: np.ndarray, of_non_digits: np.ndarray) -> Novelty:
-    """Fit it to features of digits, float [N, D], their labels, int [N], and features of non-digits, float [M, D]."""
+def fit(features: np.ndarray, labels: np.ndarray, of_other_digits: np.ndarray, of_non_digits: np.ndarray) -> Novelty:
+    """Fit it to features of digits, float [N, D], and their labels, int [N].
+
+    Args:
+        of_other_digits, of_non_digits: float [M, D] each, what else the classifier is to tell from each other: digits
+            that may well be far from those, and what is none.
+    """
     values = features.astype(np.float64)
     deviations = values.std(axis=0)
     scale = np.maximum(deviations, FLOOR * deviations.mean())
@@ -109,9 +113,23 @@ def fit(features: np.ndarray, labels: np.ndarray, of_non_digits: np.ndarray) -> 
     variances, directions = np.maximum(variances[::-1], FLOOR * variances.mean()), directions[:, ::-1]
     kept = slice(min(COMPONENTS, len(variances) - 1))
     rest = float(variances[kept.stop :].mean())
-    both = np.concatenate([values, of_non_digits / scale])
-    odds = LogisticRegression(C=1 / PENALTY, max_iter=ITERATIONS)
-    odds.fit(both - means.mean(axis=0), np.arange(len(both)) >= len(values))
-    coefficients = odds.coef_[0]
-    intercept = float(odds.intercept_[0] - means.mean(axis=0) @ coefficients)
-    return Novelty(scale, means, directions[:, kept].copy(), variances[kept], rest, coefficients, intercept)
+    odds = classifier(np.concatenate([values, of_other_digits / scale]), of_non_digits / scale)
+    return Novelty(scale, means, directions[:, kept].copy(), variances[kept], rest, odds)
+
+
+def classifier(of_digits: np.ndarray, of_non_digits: np.ndarray) -> nn.Module:
+    """The log odds of a non-digit, float [N, 1], of scaled features, float [N, D], learnt from those of both."""
+    both = np.concatenate([of_digits, of_non_digits]).astype(np.float32)
+    centre = both.mean(axis=0)
+    fitted = MLPClassifier(**CLASSIFIER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # so few epochs are meant to be
+        fitted.fit(both - centre, np.arange(len(both)) >= len(of_digits))
+    layers = []
+    for weights, bias in zip(fitted.coefs_, fitted.intercepts_, strict=True):
+        layer = nn.Linear(*weights.shape)
+        layer.weight.data, layer.bias.data = torch.from_numpy(weights.T).float(), torch.from_numpy(bias).float()
+        layers.append(layer)
+    hidden, output = layers
+    hidden.bias.data -= hidden.weight.data @ torch.from_numpy(centre)
+    return nn.Sequential(hidden, nn.ReLU(), output).requires_grad_(False)

@@ -58,8 +58,13 @@ def scripts() -> list[str]:
 
 
 def heart(rng: np.random.Generator) -> list[Stroke]:
+    """In one curve a side, or with round lobes over a point."""
     dip, wide, high = rng.uniform(0.15, 0.35), rng.uniform(0.1, 0.5), rng.uniform(-0.3, -0.1)
-    left = bent((0.5, dip), (0.35, high), (-wide, high + 0.1), (0.05, 0.65), (0.5, 1))
+    if rng.random() < 0.5:
+        left = bent((0.5, dip), (0.35, high), (-wide, high + 0.1), (0.05, 0.65), (0.5, 1))
+    else:
+        side = bent((0, dip), (rng.uniform(-0.1, 0.15), rng.uniform(0.4, 0.8)), (0.5, 1))
+        left = np.concatenate([arc(0.25, dip, 0.25, dip, 0, -0.5), side])
     return [left, [1, 0] + left * [-1, 1]]
 
 
@@ -179,8 +184,10 @@ THINGS: tuple[Callable[[np.random.Generator], list[Stroke]], ...] = (
 def thing(rng: np.random.Generator) -> Path:
     """The path of a thing, as people draw it, a little askew."""
     strokes = THINGS[rng.integers(len(THINGS))](rng)
-    angle, lean, flat = rng.normal(0, 0.12), rng.normal(0, 0.1), rng.uniform(0.75, 1.1)
-    map_ = np.array([[np.cos(angle), np.sin(angle) + lean], [-np.sin(angle), np.cos(angle)]]) @ np.diag([flat, 1])
+    angle, lean, flat = rng.normal(0, 0.15), rng.normal(0, 0.1), np.exp(rng.uniform(-0.5, 0.4))
+    map_ = np.array([[np.cos(angle), np.sin(angle) + lean], [-np.sin(angle), np.cos(angle)]]) @ np.diag(
+        [min(flat, 1), min(1 / flat, 1)]
+    )
     bend, phase = rng.normal(0, 0.02, 2), rng.uniform(0, 6, 2)
     shaky = [stroke + bend * np.sin(5 * stroke[:, ::-1] + phase) for stroke in strokes]
     return line(*((stroke - 0.5) @ map_.T + 0.5 for stroke in shaky))

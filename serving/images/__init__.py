@@ -2,7 +2,7 @@
 
 from serving.images.brightness import to_grey
 from serving.images.decode import decode, is_small, read
-from serving.images.formats import FORMATS, PNG
+from serving.images.formats import FORMATS, PNG, text_of
 from serving.images.normalise import conforming, ink_box, normalise, normalise_all
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "normalise",
     "normalise_all",
     "read",
+    "text_of",
     "to_grey",
 ]

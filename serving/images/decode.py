@@ -14,10 +14,18 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from serving.contract import JPEG_PIXELS
-from serving.errors import EMPTY_IMAGE, IMAGE_TOO_LARGE, NOT_AN_IMAGE, OTHER_FORMAT, UNREADABLE_IMAGE, ApiError
+from serving.errors import (
+    EMPTY_IMAGE,
+    IMAGE_TOO_LARGE,
+    NOT_AN_IMAGE,
+    OTHER_FORMAT,
+    TEXT_FOR_IMAGE,
+    UNREADABLE_IMAGE,
+    ApiError,
+)
 from serving.images import memory
 from serving.images.brightness import to_grey
-from serving.images.formats import FORMATS, MAGIC, PNG, name_of
+from serving.images.formats import FORMATS, MAGIC, PNG, name_of, text_of
 from serving.images.normalise import normalise
 
 SMALL_BYTES, SMALL_SIDE = 2000, 64  # a PNG up to both takes less time to decode than to hand to a thread
@@ -53,8 +61,8 @@ def read(data: bytes) -> NDArray[np.float32]:
     if not data:
         raise EMPTY_IMAGE()
     if not data.startswith(MAGIC):
-        name = name_of(data)
-        raise OTHER_FORMAT(name) if name else NOT_AN_IMAGE()
+        name, text = name_of(data), text_of(data)
+        raise OTHER_FORMAT(name) if name else TEXT_FOR_IMAGE(text) if text else NOT_AN_IMAGE()
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels = _pixels(image)

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: a format that is taken, one that has a name, or none."""
+"""What a file is by its first bytes: a format that is taken, another that has a name, a text, or none of them."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # that are taken, as Pillow calls them
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -20,6 +20,13 @@ OTHERS = {  # by their first bytes
     b"FUJIFILMCCD-RAW": "a camera's raw file",
     b"\x1aE\xdf\xa3": "a video",
 }
+TEXTS = {  # by how they begin, in small letters; base64 by what each of `MAGIC` begins with there
+    "a data URL": (b"data:",),
+    "an address, which is never fetched": (b"http://", b"https://", b"file://"),
+    "JSON": (b"{", b"["),
+    "HTML": (b"<!doctype html", b"<html"),
+    "base64": (b"ivborw0kgg", b"/9j/", b"uklgr", b"qk", b"r0lgo", b"suk", b"tu0a"),
+}
 HEAD = 1000  # bytes in which SVG's first tag stands
 
 
@@ -32,3 +39,9 @@ def name_of(data: bytes) -> str | None:
     if b"<svg" in data[:HEAD].lower() and data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "an SVG drawing"
     return next((name for magic, name in OTHERS.items() if data.startswith(magic)), None)
+
+
+def text_of(data: bytes) -> str | None:
+    """What is sent for an image, where it is a text: an image in other words, or where one lies; None for all else."""
+    start = data[:HEAD].lstrip()
+    return next((name for name, beginnings in TEXTS.items() if start.lower().startswith(beginnings)), None)

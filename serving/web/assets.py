@@ -1,17 +1,16 @@
-"""The page's files, from memory: the page itself at /, what it loads under /page/."""
+"""The pages' files, from memory: the pages themselves at / and /docs, what they load or offer under /page/."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
-from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from serving.openapi import TEXT, ApiRoute
-from serving.schema import Json, Strict
+from serving import guide
+from serving.schema import Json
 
 FOLDER = Path(__file__).parent.parent / "page"
+PAGES = {"index.html": "/", "docs.html": "/docs"}
 CARD = "card.json"  # lies beside the model, since it tells of it
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -19,6 +18,9 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".json": "application/json",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".bin": "application/octet-stream",
 }
 HEADERS = {  # beside those of every answer
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -26,31 +28,32 @@ HEADERS = {  # beside those of every answer
     "Cache-Control": "no-cache",
 }
 
-PATHS = {"/" if path.name == "index.html" else f"/page/{path.name}": path for path in sorted(FOLDER.iterdir())}
+
+def _path(file: Path) -> str:
+    """Where a file of the page is found."""
+    return PAGES.get(file.name) or f"/page/{file.relative_to(FOLDER).as_posix()}"
 
 
-def load(beside_model: Path) -> dict[str, bytes]:
-    """The content for each path. The card is empty where none was packaged."""
+PATHS = {_path(file): file for file in sorted(FOLDER.rglob("*")) if file.is_file()}
+
+
+def load(beside_model: Path, document: Json) -> dict[str, bytes]:
+    """The content for each path. `document` is what /docs is made of. The card is empty where none was packaged."""
     card = beside_model / CARD
-    files = {path: file.read_bytes() for path, file in PATHS.items()}
-    return {**files, f"/page/{CARD}": card.read_bytes() if card.exists() else b"{}"}
+    made = {
+        f"/page/{CARD}": card.read_bytes() if card.exists() else b"{}",
+        "/docs": guide.page(PATHS["/docs"].read_text(encoding="utf-8"), document),
+    }
+    return {path: file.read_bytes() for path, file in PATHS.items()} | made
 
 
-class Card(Strict):
-    """The model's card, as the page shows it."""
-
-    model_config = ConfigDict(extra="allow")
-    examples: ClassVar[Mapping[str, Json]] = {"none": {}}
-
-
-def _route(path: str) -> ApiRoute:
+def _route(path: str) -> Route:
     kind = TYPES[Path(path).suffix or ".html"]
 
     async def asset(request: Request) -> Response:
-        """A file of the page at /."""
         return Response(request.app.state.assets[path], headers=HEADERS, media_type=kind)
 
-    return ApiRoute(path, asset, Card if path.endswith(CARD) else {kind.partition(";")[0]: TEXT})
+    return Route(path, asset)
 
 
 routes = [_route(path) for path in (*PATHS, f"/page/{CARD}")]

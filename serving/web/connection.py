@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -29,7 +30,6 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.ws_protocol_class = None
         self._header_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
@@ -50,7 +50,11 @@ class Connection(HttpToolsProtocol):
             self.transport.write(refusal)
             self._stay()
             return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except HttpParserError:
+            self._refuse(errors.MALFORMED_HTTP())
         if not self._in_headers or self.transport.is_closing():
             return
         self._header_bytes += len(data)
@@ -66,11 +70,15 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_headers = False
         self._stop_waiting()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._between_requests = True
 
@@ -107,11 +115,28 @@ class Connection(HttpToolsProtocol):
         self._stop_awaiting_reader()
         super().connection_lost(exc)
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(errors.MALFORMED_HTTP())
+    def _parse(self, data: bytes) -> None:
+        """Have the parser call what is overridden above. Raises HttpParserError.
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """An upgrade that is not offered is no news: HTTP goes on."""
+        A client may offer another protocol with its request, and goes on in HTTP/1.1 where nobody takes it up. The
+        parser cannot be told that nobody does: it takes such a request for one without a body, and what follows for
+        the other protocol. So the request's head is told again, without the offer, to a new one.
+        """
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except HttpParserUpgrade as offer:
+                rest = memoryview(rest)[offer.args[0] :]
+            method = self.parser.get_method()
+            if method == b"CONNECT":  # which has no body in HTTP/1.1
+                raise HttpParserError
+            head = [b"%s %s HTTP/%s\r\n" % (method, self.url, self.parser.get_http_version().encode())]
+            head += [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+            self.parser = HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            self.parser.feed_data(b"".join(head) + b"\r\n")
 
     @property
     def _is_idle(self) -> bool:

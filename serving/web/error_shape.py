@@ -50,7 +50,7 @@ class Reply:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._is_error = False
-        self._state = scope["state"]
+        self._method, self._path, self._state = scope["method"], scope["path"], scope["state"]
         self._send = send
 
     async def send(self, message: Message) -> None:
@@ -63,7 +63,8 @@ class Reply:
             await self._send(message)
         else:
             allow = [pair for pair in message["headers"] if pair[0].lower() == b"allow"]
-            await self.error(errors.of_status(message["status"]), allow)
+            allowed = ", ".join(value.decode() for _, value in allow)
+            await self.error(errors.of_status(message["status"], self._method, self._path, allowed), allow)
 
     async def error(self, error: ApiError, headers: Iterable[Header] = ()) -> None:
         """Answer with an error, and with `headers` beside its own."""

@@ -14,12 +14,15 @@ from serving import errors
 from serving.images import is_small
 from serving.model.micro_batching import MicroBatcher
 from serving.web import log
+from serving.web.cors import Origins
 from serving.web.error_shape import rendered
 from serving.web.limits import BoundedPool
 from serving.web.metrics import Metrics
 
 REQUEST_LINE = re.compile(rb"POST (/predict|/predict_pixels) HTTP/1\.1\r\n")
 FRAMING = re.compile(rb"\r\n(?:content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE)
+ORIGIN = re.compile(rb"\r\norigin:[ \t]*([^\r\n]*)", re.IGNORECASE)
+END_OF_HEAD = b"\r\n\r\n"
 REFUSAL = errors.OVERLOADED()
 ANY_ID = "0" * 32
 ANSWER = rendered(REFUSAL, ANY_ID)
@@ -28,10 +31,13 @@ ANSWER = rendered(REFUSAL, ANY_ID)
 class Shedding:
     """Refuses what would have to wait: for the network (`batcher`), or to be decoded (`decoders`)."""
 
-    def __init__(self, batcher: MicroBatcher[Any], decoders: BoundedPool, metrics: Metrics) -> None:
+    def __init__(
+        self, batcher: MicroBatcher[Any], decoders: BoundedPool, metrics: Metrics, origins: Origins | None = None
+    ) -> None:
         self._batcher = batcher
         self._decoders = decoders
         self._metrics = metrics
+        self._origins = origins or Origins()
         self._admitted = 0  # requests that were let in, in this turn of the event loop, and do not wait yet
 
     def refusal(self, data: bytes) -> bytes | None:
@@ -42,11 +48,11 @@ class Shedding:
         crowded = self._batcher.capacity <= self._admitted
         if crowded or self._decoders.full:
             line = REQUEST_LINE.match(data)
-            head, _, body = data.partition(b"\r\n\r\n")
+            head, _, body = data.partition(END_OF_HEAD)
             if line and FRAMING.findall(head) == [b"%d" % len(body)]:
                 path = line[1].decode()
                 if crowded or (path == "/predict" and not is_small(body)):
-                    return self._refuse(path)
+                    return self._refuse(path, head)
         if not self._admitted:
             asyncio.get_running_loop().call_soon(self._forget_admitted)
         self._admitted += 1
@@ -55,8 +61,13 @@ class Shedding:
     def _forget_admitted(self) -> None:
         self._admitted = 0
 
-    def _refuse(self, path: str) -> bytes:
+    def _refuse(self, path: str, head: bytes) -> bytes:
         request_id = f"{random.getrandbits(128):032x}"  # which is no secret
         self._metrics.request(path, REFUSAL.status, REFUSAL.code, 0.0)
         log.request(request_id, "POST", path, REFUSAL.status, REFUSAL.code, 0.0)
-        return ANSWER.replace(ANY_ID.encode(), request_id.encode())
+        answer = ANSWER.replace(ANY_ID.encode(), request_id.encode())
+        if not self._origins.listed:
+            return answer
+        origin = ORIGIN.search(head)
+        lines = [b"\r\n%s: %s" % header for header in self._origins.headers(origin[1] if origin else b"")]
+        return answer.replace(END_OF_HEAD, b"".join(lines) + END_OF_HEAD, 1)

@@ -13,7 +13,10 @@ from pipeline import params, promote
 from pipeline.tracking import registry
 from tests.pipeline.workspace import ROOT, dvc_repo
 
-COPIED = ("dvc.yaml", "params.yaml", "requirements.lock", "pipeline", "serving", ".dvcignore", ".gitignore")
+COPIED = (
+    *("dvc.yaml", "params.yaml", "requirements.lock", "requirements-serve.lock"),
+    *("pipeline", "serving", ".dvcignore", ".gitignore"),
+)
 FOLDERS = (promote.CANDIDATES, promote.VALIDATION, promote.VERDICTS)
 
 

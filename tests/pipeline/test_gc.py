@@ -1,19 +1,18 @@
 """What is freed was shown, and what a champion, a lock or an experiment needs is still there."""
 
-import json
 import os
 import re
 import subprocess
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 
 import pytest
 import yaml
 from dvc.repo import Repo
 from mlflow.entities import ViewType
 
-from pipeline import gc, promote, rollback
+from pipeline import checkout, gc, promote, rollback
 from pipeline.crown import main as tell_mlflow
 from pipeline.paths import CANDIDATES
 from pipeline.tracking import registry, runkey, runs, store, superseded
@@ -110,7 +109,7 @@ def test_what_is_freed_was_shown_and_what_is_needed_stays(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     going_on = runkey.inputs("train@convnet").key
-    for name, seconds in {"0123456789abcdef": 7200, going_on: 7200, "fedcba9876543210": 60}.items():
+    for name, seconds in {"0123456789abcdef": 7200, going_on: 7200, "fedcba9876543210": 60, "champion": 7200}.items():
         made_up.write(project / ".resume" / name / "last.ckpt", "a checkpoint")
         for path in (project / ".resume" / name / "last.ckpt", project / ".resume" / name):
             os.utime(path, (time.time() - seconds,) * 2)
@@ -174,13 +173,11 @@ def test_what_is_freed_was_shown_and_what_is_needed_stays(
         assert runkey.read_json(weights)["run_key"] == used[key]
 
 
-@pytest.mark.parametrize(("pid", "busy"), [(os.getpid(), True), (2**22 + 1, False), (None, False)])
-@pytest.mark.parametrize("kind", ["read", "write"])
-def test_a_stage_that_runs_is_waited_for(tmp_path: Path, pid: int | None, busy: bool, kind: str) -> None:
-    holder = {"pid": pid, "cmd": "dvc repro"}
-    held = {"models/best": {kind: [holder] if kind == "read" else holder}} if pid else {}
-    (tmp_path / "rwlock").write_text(json.dumps(held) if pid else "")
-    assert gc.busy(SimpleNamespace(tmp_dir=str(tmp_path))) is busy
+@pytest.mark.parametrize("command", [gc, rollback])
+def test_a_run_is_waited_for(command: ModuleType, project: Path) -> None:
+    said = f"process {os.getpid()} runs the pipeline in this checkout: wait for it, or stop it"
+    with checkout.held(), pytest.raises(SystemExit, match=said):
+        command.main([])
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://nobody@127.0.0.1/none", "sqlite:////elsewhere.db"])

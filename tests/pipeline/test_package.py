@@ -1,6 +1,10 @@
+import io
 import json
+import os
+import re
 import shutil
 import socket
+import tarfile
 from pathlib import Path
 
 import httpx
@@ -29,6 +33,8 @@ def project(tmp_path, monkeypatch):
     for name, content in (("verdicts.json", {"source": "mnist", "gates": []}), ("run.json", run)):
         (tmp_path / package.CHAMPION / name).write_text(json.dumps(content))
     shutil.copytree(ROOT / "serving", tmp_path / "serving")
+    for lock in (package.LOCK, package.WHOLE_LOCK):
+        shutil.copy(ROOT / lock, tmp_path / lock)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -38,15 +44,23 @@ def contents(folder):
 
 
 def test_a_bento_is_its_inputs_and_nothing_of_the_machine_or_the_moment(project, monkeypatch):
-    built = []
-    for hash_seed, workplace in (("1", Path("first")), ("2", Path(".hidden"))):
+    built, packed = [], []
+    for hash_seed, workplace, mask in (("1", Path("first"), 0o022), ("2", Path(".hidden"), 0o077)):
         monkeypatch.setenv("PYTHONHASHSEED", hash_seed)
+        before = os.umask(mask)
         workplace.mkdir()
         built.append(package.build(package.MODEL, package.SERVING, workplace))
+        package.archive(built[-1], workplace / "inkwell.bento")
+        os.umask(before)
+        packed.append((workplace / "inkwell.bento").read_bytes())
     first, second = built
     files = contents(first)
     assert files == contents(second)
     assert first.name == second.name
+    assert packed[0] == packed[1]
+    with tarfile.open(fileobj=io.BytesIO(packed[0])) as archive:
+        opened = {member.name: archive.extractfile(member) for member in archive.getmembers() if member.isfile()}
+        assert {name: content.read() for name, content in opened.items() if content} == files
 
     assert files["src/model.onnx"] == package.MODEL.read_bytes()
     assert {"src/serving/page/index.html", "src/inside.onnx", "src/card.json"} <= set(files)
@@ -55,6 +69,16 @@ def test_a_bento_is_its_inputs_and_nothing_of_the_machine_or_the_moment(project,
     requirements = files["env/python/requirements.txt"].decode()
     assert all(f"{name}==" in requirements for name in ("bentoml", "numpy", "onnxruntime", "pillow"))
     assert not [name for name in ("torch", "lightning", "mlflow", "dvc") if name in requirements]
+
+
+def test_what_is_installed_is_what_the_lock_has(project):
+    """Else a container would have other versions than those that were tried."""
+    lock = package.LOCK.read_text()
+    [pin] = re.findall(r"^pillow==\S+", lock, re.MULTILINE)
+    package.LOCK.write_text(lock.replace(f"{pin} ", "pillow==0.1 "))
+    with pytest.raises(SystemExit, match=rf"{package.LOCK}.*{pin}.*make setup"):
+        package.main([])
+    assert not serve.BENTO.exists()
 
 
 def test_the_version_changes_with_the_code_and_the_requirements(project):
@@ -69,6 +93,7 @@ def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
     package.main([])
     kept = contents(serve.BENTO)
     assert kept["src/model.onnx"] == package.MODEL.read_bytes()
+    assert sorted(path.name for path in serve.BENTO.parent.iterdir()) == ["bento", "inkwell.bento"]
     assert not list(serve.STATE.iterdir())
     assert "100 test images" in capsys.readouterr().out
     assert json.loads(kept["src/card.json"])["mistakes"]["images"] == 120
@@ -107,6 +132,7 @@ def test_a_wrong_answer_fails_the_stage_and_leaves_the_bento_of_before(project):
     ):
         package.main([])
     assert contents(serve.BENTO) == {"bento.yaml": b"of the last run"}
+    assert not package.ARCHIVE.exists()
     assert not list(serve.STATE.iterdir())
 
 
@@ -122,7 +148,9 @@ def test_code_that_bentoml_cannot_build_is_reported(project):
         package.main([])
 
 
-@pytest.mark.parametrize("path", [package.MODEL, package.IMAGES, package.LABELS, package.CHAMPION / "verdicts.json"])
+@pytest.mark.parametrize(
+    "path", [package.MODEL, package.IMAGES, package.LABELS, package.CHAMPION / "verdicts.json", package.LOCK]
+)
 def test_a_missing_input_is_named(project, path):
     path.unlink()
     with pytest.raises(SystemExit, match=str(path)):

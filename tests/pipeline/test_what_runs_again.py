@@ -16,7 +16,10 @@ from tests.pipeline.workspace import ROOT, dvc_repo
 
 CANDIDATES: list[str] = params.load("candidates")
 LEARNING = {"train", "cross_validate"}
-COPIED = ("dvc.yaml", "params.yaml", "requirements.lock", "pipeline", "serving", ".dvcignore")
+COPIED = (
+    *("dvc.yaml", "params.yaml", "requirements.lock", "requirements-serve.lock"),
+    *("pipeline", "serving", ".dvcignore"),
+)
 
 pytestmark = pytest.mark.slow
 

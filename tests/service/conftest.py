@@ -1,10 +1,11 @@
+import json
 import shutil
 from pathlib import Path
 
 import httpx
 import pytest
 
-from pipeline import package
+from pipeline import package, release, serve
 from tests import toy_model
 from tests.service.server import serving
 
@@ -32,4 +33,18 @@ def url(server):
 @pytest.fixture(scope="session")
 def client(url):
     with httpx.Client(base_url=url, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def champion(tmp_path_factory):
+    """A client of the released champion of MNIST, served by this code."""
+    released = serve.released(release.champions()["mnist"]) / "src"
+    card = json.loads((released / "card.json").read_text())
+    folder = tmp_path_factory.mktemp("champion")
+    built = package.build(released / "model.onnx", package.SERVING, folder, card)
+    with (
+        serving(Path(shutil.copytree(built, folder / "served")), folder / "server") as server,
+        httpx.Client(base_url=server.url, timeout=10) as client,
+    ):
         yield client

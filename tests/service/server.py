@@ -27,7 +27,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return serve.url_of(self.host, self.port)
 
     def worker(self) -> psutil.Process:
         """The process that answers."""

@@ -3,13 +3,16 @@
 import contextlib
 import json
 import socket
+import subprocess
 import time
 
 import pytest
+from PIL import Image
 
 from serving.contract import BODY_DEADLINE_S, MAX_HEADER_BYTES
 from serving.web.connection import HEADERS_DEADLINE_S, MAX_CONNECTIONS, UNREAD_DEADLINE_S
 from tests.service.server import wait_until
+from tests.toy_model import image
 
 LINE = b"POST /predict_pixels HTTP/1.1\r\n"
 HOST = b"Host: x\r\n"
@@ -42,9 +45,24 @@ def test_what_is_no_request_is_refused_in_the_one_shape(server, request_bytes, s
     assert json.loads(body)["request_id"] == headers["x-request-id"]
 
 
-def test_an_upgrade_is_not_taken(server):
-    request = b"GET /model HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-    assert server.exchange(request)[0] == 200
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_an_upgrade_is_not_taken_and_the_body_is_read(server, protocol):
+    offer = (
+        HOST + f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {protocol}\r\nHTTP2-Settings: AAMAAABk\r\n".encode()
+    )
+    assert server.exchange(b"GET /model HTTP/1.1\r\n" + offer + b"\r\n")[0] == 200
+    pixels = b"Content-Type: application/octet-stream\r\nContent-Length: 784\r\n\r\n" + image(6).tobytes()
+    status, _, body = server.exchange(LINE + offer + pixels)
+    assert (status, json.loads(body)["predictions"][0]["digit"]) == (200, 6)
+
+
+@pytest.mark.parametrize("how", ["--form", "--data-binary"])
+def test_curl_that_offers_http2_is_answered(server, tmp_path, how):
+    Image.fromarray(image(6)).save(tmp_path / "six.png")
+    what = ["image=@six.png"] if how == "--form" else ["@six.png", "--header", "Content-Type: image/png"]
+    command = ["curl", "-sS", "--http2", how, *what, f"{server.url}/predict"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert json.loads(answer)["digit"] == 6
 
 
 def test_who_has_said_all_still_gets_all_the_answers(server):

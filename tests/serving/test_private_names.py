@@ -69,7 +69,7 @@ def test_uvicorn_looks_its_protocol_up_by_auto(monkeypatch):
 CALLED_BY_UVICORN = (
     *("connection_made", "data_received", "on_message_begin", "on_headers_complete", "on_message_complete"),
     *("eof_received", "pause_writing", "resume_writing", "on_response_complete", "timeout_keep_alive_handler"),
-    *("connection_lost", "send_400_response", "_unsupported_upgrade_warning"),
+    "connection_lost",
 )
 
 
@@ -88,8 +88,8 @@ def test_uvicorns_protocol_has_nothing_overridden_that_is_not_watched_here():
 @pytest.mark.parametrize(
     "name",
     [
-        *("connections", "cycle", "flow", "loop", "transport", "ws_protocol_class"),
-        *("timeout_keep_alive", "timeout_keep_alive_task"),
+        *("connections", "cycle", "flow", "headers", "loop", "parser", "transport"),
+        *("timeout_keep_alive", "timeout_keep_alive_task", "_unset_keepalive_if_required"),
     ],
 )
 def test_uvicorns_protocol_keeps_the_state_that_is_read(name):

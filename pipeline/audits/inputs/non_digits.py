@@ -46,6 +46,7 @@ def sets(
         "shapes": shapes,
         "patterns": patterns,
         "scribbles": scribbles,
+        "hearts and smileys": hearts_and_smileys,
         "letters": letters,
     }
     made = {
@@ -104,6 +105,11 @@ def patterns(count: int, rng: np.random.Generator) -> np.ndarray:
 def scribbles(count: int, rng: np.random.Generator) -> np.ndarray:
     """A pen led over 18 to 30 random points without lifting it, rounded at the turns: too many for a digit."""
     return _drawn(count, rng, _scribble)
+
+
+def hearts_and_smileys(count: int, rng: np.random.Generator) -> np.ndarray:
+    """The two in turn, in outline, of many proportions, leaning a little, fitted to a box as MNIST's digits are."""
+    return np.stack([_fitted(_heart_or_smiley(index, rng)) for index in range(count)])
 
 
 def letters(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -184,6 +190,34 @@ def _shape(canvas: ImageDraw.ImageDraw, index: int, rng: np.random.Generator) ->
         canvas.polygon(outline, fill=255)
     else:
         canvas.line([*outline, *outline[:2]], fill=255, width=width, joint="curve")
+
+
+def _heart_or_smiley(index: int, rng: np.random.Generator) -> np.ndarray:
+    picture = Image.new("L", (SIDE * FINE, SIDE * FINE))
+    canvas = ImageDraw.Draw(picture)
+    size, width, lean = SIDE * FINE / 3, round(FINE * rng.uniform(1.5, 3)), rng.uniform(-0.25, 0.25)
+    turn = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
+
+    def stroke(across: np.ndarray, down: np.ndarray) -> None:
+        points = SIDE * FINE / 2 + size * np.stack([across, down], 1) @ turn
+        canvas.line([(float(x), float(y)) for x, y in points], fill=255, width=width, joint="curve")
+
+    around = np.linspace(0, 2 * np.pi, 60)
+    if index % 2:
+        notch = rng.uniform(2.5, 5)
+        stroke(
+            np.sin(around) ** 3,
+            -(13 * np.cos(around) - notch * np.cos(2 * around) - 2 * np.cos(3 * around) - np.cos(4 * around)) / 16,
+        )
+    else:
+        left, right = rng.uniform([0.1, 0.75], [0.25, 0.9])
+        mouth = np.linspace(left, right, 20) * np.pi
+        depth, apart, eye = rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.45), rng.uniform(0.02, 0.1)
+        stroke(np.cos(around), np.sin(around))
+        stroke(0.6 * np.cos(mouth), 0.05 + depth * np.sin(mouth))
+        for side in (-apart, apart):
+            stroke(side + eye * np.cos(around), -0.3 + eye * np.sin(around))
+    return np.asarray(picture)
 
 
 def _scribble(canvas: ImageDraw.ImageDraw, index: int, rng: np.random.Generator) -> None:

@@ -37,12 +37,13 @@ def test_it_is_the_mahalanobis_distance_to_the_nearest_class():
     means = np.stack([features[digit == LABELS].mean(axis=0) for digit in range(10)])
     within = features - means[LABELS]
     expected = cdist(fresh, means, "mahalanobis", VI=np.linalg.inv(within.T @ within / 2000)).min(axis=1) / np.sqrt(6)
-    np.testing.assert_allclose(distances(novelty.fit(features, LABELS, far(6)), fresh), expected, rtol=1e-3)
+    distance = novelty.fit(features, LABELS, features[:0], far(6))
+    np.testing.assert_allclose(distances(distance, fresh), expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("dimensions", [16, 300])
 def test_digits_lie_near_one_and_strangers_beyond_them(dimensions):
-    distance = novelty.fit(clouds(dimensions), LABELS, far(dimensions))
+    distance = novelty.fit(clouds(dimensions), LABELS, clouds(dimensions, 0), far(dimensions))
     digits = distances(distance, clouds(dimensions))
     strangers = distances(distance, clouds(dimensions) + 3 * np.arange(1, dimensions + 1, dtype=np.float32))
     assert np.median(digits) == pytest.approx(1, abs=0.15)
@@ -51,7 +52,7 @@ def test_digits_lie_near_one_and_strangers_beyond_them(dimensions):
 
 def test_units_that_never_fire_do_no_harm():
     features = np.hstack([clouds(6), np.zeros((2000, 3), np.float32)])
-    distance = novelty.fit(features, LABELS, np.hstack([far(6), np.zeros((200, 3), np.float32)]))
+    distance = novelty.fit(features, LABELS, features[:0], np.hstack([far(6), np.zeros((200, 3), np.float32)]))
     seen = distances(distance, features)
     assert np.isfinite(seen).all()
     assert distances(distance, features[:1] + 10) > seen.max()
@@ -59,14 +60,30 @@ def test_units_that_never_fire_do_no_harm():
 
 def test_what_is_like_the_non_digits_is_novel_however_near_it_is_to_digits():
     digits, shift = clouds(16), np.eye(16, dtype=np.float32)[0] * 6
-    distance = novelty.fit(digits, LABELS, clouds(16, 500) + shift)
-    without = novelty.fit(digits, LABELS, far(16))
+    distance = novelty.fit(digits, LABELS, digits[:0], clouds(16, 500) + shift)
+    without = novelty.fit(digits, LABELS, digits[:0], far(16))
     fresh, strangers = clouds(16), clouds(16) + shift
     seen, unseen = (
         (distances(one, strangers) > np.quantile(distances(one, fresh), 0.95)).mean() for one in (distance, without)
     )
     assert seen > 0.8
     assert seen > unseen + 0.08
+
+
+def test_digits_that_are_unlike_the_others_are_told_from_non_digits_all_the_same():
+    digits, shift = clouds(16), np.eye(16, dtype=np.float32)[0] * 8
+    others = clouds(16, 500) + shift
+    told, untold = (novelty.fit(digits, LABELS, given, others[::2]) for given in (others[1::2], others[:0]))
+    assert (distances(told, others) < distances(untold, others)).mean() > 0.9
+
+
+def test_non_digits_on_either_side_of_the_digits_are_novel():
+    digits, shift = clouds(16), np.eye(16, dtype=np.float32)[0] * 8
+    sides = np.where(np.arange(500) % 2, 1, -1).astype(np.float32)[:, None]
+    distance = novelty.fit(digits, LABELS, digits[:0], clouds(16, 500) + sides * shift)
+    usual = np.quantile(distances(distance, clouds(16)), 0.95)
+    for side in (-1, 1):
+        assert (distances(distance, clouds(16) + side * shift) > usual).mean() > 0.8
 
 
 @pytest.mark.parametrize(("name", "dimensions"), [("convnet", 4 * 9 + 8 * 4), ("mlp", 32), ("perceptron", 16)])

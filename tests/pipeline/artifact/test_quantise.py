@@ -19,7 +19,8 @@ def model() -> bytes:
     torch.manual_seed(0)
     network = load("networks.convnet").model_copy(update={"width": 8}).build()
     network(torch.randn(64, 1, 28, 28))
-    distance = novelty.fit(observe(network.eval(), IMAGES)[1], np.arange(200) % 10, observe(network, IMAGES // 2)[1])
+    digits, non_digits = (observe(network.eval(), images)[1] for images in (IMAGES, IMAGES // 2))
+    distance = novelty.fit(digits, np.arange(200) % 10, digits[:0], non_digits)
     return to_onnx(network, 1.0, distance)
 
 

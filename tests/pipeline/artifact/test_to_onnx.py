@@ -28,7 +28,8 @@ def network() -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def distance(network) -> novelty.Novelty:
-    return novelty.fit(observe(network, IMAGES)[1], np.arange(200) % 10, observe(network, IMAGES // 2)[1])
+    digits, non_digits = (observe(network, images)[1] for images in (IMAGES, IMAGES // 2))
+    return novelty.fit(digits, np.arange(200) % 10, digits[:0], non_digits)
 
 
 @pytest.fixture(scope="module")

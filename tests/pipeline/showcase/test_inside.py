@@ -38,7 +38,8 @@ def exported(request: pytest.FixtureRequest) -> tuple[str, bytes]:
     network = load(f"networks.{name}").model_copy(update=SMALL[name]).build()
     network(torch.randn(64, 1, 28, 28))
     network.eval()
-    distance = novelty.fit(observe(network, IMAGES)[1], np.arange(200) % 10, observe(network, IMAGES // 2)[1])
+    digits, non_digits = (observe(network.eval(), images)[1] for images in (IMAGES, IMAGES // 2))
+    distance = novelty.fit(digits, np.arange(200) % 10, digits[:0], non_digits)
     return name, quantised(to_onnx(network, 1.7, distance), IMAGES)
 
 

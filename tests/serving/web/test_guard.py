@@ -27,12 +27,12 @@ def log(monkeypatch):
     monkeypatch.setattr(logger, "propagate", True)
 
 
-def around_app(app, keys=None, drain=None):
+def around_app(app, keys=None, drain=None, origins=None, concurrency=None):
     route = Route("/", app, methods=["POST"])
     route.app = app
     around = Starlette(routes=[route])
     around.state.drain, around.state.metrics, around.state.decoders = drain or Drain(), Metrics(), BoundedPool(1)
-    return guarded(around, answering(404), keys or Keys())
+    return guarded(around, answering(404), keys or Keys(), origins, concurrency)
 
 
 def call(app, messages=(BODY,), around=around_app, headers=()):

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.load import request
 from serving.model.micro_batching import MicroBatcher
 from serving.web import log
+from serving.web.cors import Origins
 from serving.web.limits import MAX_WAITING, BoundedPool
 from serving.web.metrics import Metrics
 from serving.web.shedding import Shedding
@@ -126,3 +127,18 @@ def test_who_was_let_in_and_does_not_wait_yet_takes_room():
     at_once, next_turn = asyncio.run(run())
     assert [bool(refusal) for refusal in at_once] == [False] * MAX_WAITING + [True] * 5
     assert next_turn is None
+
+
+@pytest.mark.parametrize(("origin", "told"), [("https://a.example", True), ("https://b.example", False), (None, False)])
+def test_a_page_elsewhere_is_let_read_that_it_is_refused(monkeypatch, origin, told):
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: Mock())
+    monkeypatch.setattr(MicroBatcher, "capacity", 0)
+    origins = Origins(["https://a.example"])
+    shedding = Shedding(MicroBatcher(lambda pixels: []), BoundedPool(1), Metrics(), origins)
+    line, rest = PIXELS.split(b"\r\n", 1)
+    asked = line + b"\r\n" + (f"Origin: {origin}\r\n".encode() if origin else b"") + rest
+    answer = Parsed(shedding.refusal(asked))
+    assert (answer.status, answer.complete) == (503, True)
+    assert json.loads(answer.body)["error"]["code"] == "overloaded"
+    assert answer.headers.get("access-control-allow-origin") == (origin if told else None)
+    assert answer.headers["vary"] == "Origin"

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from pipeline.audits.inputs import non_digits
 from pipeline.audits.inputs.non_digits import sets
@@ -40,10 +41,18 @@ def test_no_letter_is_a_digits_double():
 
 
 def test_drawings_keep_clear_of_the_edge():
-    for name in ("shapes", "scribbles", "letters", "two digits"):
+    for name in ("shapes", "scribbles", "hearts and smileys", "letters", "two digits"):
         pictures = made()[name]
         border = np.concatenate([pictures[:, [0, -1]].ravel(), pictures[:, :, [0, -1]].ravel()])
         assert (border > 0).mean() < 0.02, name
+
+
+def test_hearts_are_one_ring_and_smileys_have_a_face_in_theirs():
+    pictures = made()["hearts and smileys"] > 100
+    for heart in pictures[1::2]:
+        assert ndimage.label(heart, np.ones((3, 3)))[1] == 1
+        assert ndimage.label(~heart)[1] == 2
+    assert all(face[8:20, 8:20].any() for face in pictures[::2])
 
 
 def test_two_digits_stand_apart():

@@ -1,0 +1,96 @@
+"""Several workers, as `make serve WORKERS=2` starts them."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from pipeline import serve
+from tests.service.server import Server, wait_until
+from tests.service.test_restart import Load
+from tests.toy_model import image
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+
+
+@pytest.fixture(scope="module")
+def server(bento, tmp_path_factory):
+    """The toy's Bento where a run leaves its own, served by two workers."""
+    folder = tmp_path_factory.mktemp("project")
+    packaged = shutil.copytree(bento, folder / serve.BENTO)
+    (packaged / "src" / "card.json").write_text(json.dumps({"params": {"data.source": "toy-bands"}}))
+    port = serve.free_port("127.0.0.1")
+    log = folder / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.serve", "toy-bands"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), "PORT": str(port), "WORKERS": "2"},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = Server(process, "127.0.0.1", port, log)
+    try:
+        wait_until(lambda: (server.is_ready() and both_wait(server)) or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield server
+    finally:
+        serve.stop(process)
+
+
+def workers(server):
+    return psutil.Process(server.process.pid).children()
+
+
+def both_wait(server):
+    """Whether both workers have begun to take connections, which they say when they have."""
+    return server.log.read_text().count("Service inkwell initialized") == 2
+
+
+def counted(server):
+    """Requests for pixels, by what the metrics say."""
+    line = 'inkwell_request_seconds_count{endpoint="/predict_pixels",status="200"} '
+    found = [text for text in httpx.get(f"{server.url}/metrics").text.splitlines() if text.startswith(line)]
+    return sum(float(text.removeprefix(line)) for text in found)
+
+
+def test_both_answer_and_their_metrics_add_up(server):
+    kept = []
+    for number in range(60):
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+        connection.request("POST", "/predict_pixels", image(number % 10).tobytes(), OCTETS)
+        [answer] = json.loads(connection.getresponse().read())["predictions"]
+        assert answer["digit"] == number % 10
+        kept.append(connection)
+    ours = {connection.sock.getsockname()[1] for connection in kept}
+    held = [
+        {other.raddr.port for other in worker.net_connections("tcp") if other.raddr} & ours
+        for worker in workers(server)
+    ]
+    assert len(held) == 2
+    assert all(held)
+    assert held[0] | held[1] == ours
+    wait_until(lambda: counted(server) == 60, 3)
+    for connection in kept:
+        connection.close()
+
+
+@pytest.mark.slow
+def test_sigterm_under_load_loses_no_accepted_request(server):
+    load = Load(server)
+    wait_until(lambda: load.answered > 200)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+    load.wait()
+    assert load.lost == []
+    assert load.answered > 200
