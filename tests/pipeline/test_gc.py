@@ -95,8 +95,11 @@ def used(project: Path) -> dict[str, str]:
 
 
 def everything() -> dict[str, int]:
-    """Every file of the project, but for git's, and its size."""
-    files = (path for path in Path.cwd().rglob("*") if path.is_file() and ".git" not in path.parts)
+    """Every file of the project, but for git's and DVC's own notes, and its size."""
+    notes = Path.cwd() / checkout.TMP
+    files = (
+        path for path in Path.cwd().rglob("*") if path.is_file() and not {notes, Path.cwd() / ".git"} & {*path.parents}
+    )
     return {str(path.relative_to(Path.cwd())): path.stat().st_size for path in files if "mlflow.db" not in path.name}
 
 

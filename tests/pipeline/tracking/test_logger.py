@@ -62,6 +62,7 @@ def test_lightning_logs_each_epoch_once_into_the_run_that_is_open(project: Path)
         assert steps(run_id, "curve/train_loss") == steps(run_id, "training/seconds") == list(range(1, epochs + 1))
         metrics = client.get_run(run_id).data.metrics
         seconds.append(metrics["training/seconds"])
+    assert run_id
     assert seconds[0] < seconds[1], "what the first part took is in the whole"
     assert client.get_run(run_id).info.status == "FINISHED"
     assert set(metrics) == {"curve/train_loss", "training/seconds", "training/images_per_second"}, "as in curve.csv"
