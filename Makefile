@@ -12,7 +12,7 @@ export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast serve audit faults ui bench fast seeds fidelity memory soak overload chaos \
-    vulnerabilities lint hooks refill release lock clean
+    vulnerabilities lint hooks refill release rollback gc lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,11 +57,8 @@ audit: $(STAMP) ## hold the service at URL to its gates, over HTTP; without URL,
 faults: $(STAMP) ## plant faults in the ConvNet, its training and its data, and show which gate catches each
 	@python -m pipeline.audits.faults
 
-ui: $(STAMP) ## open MLflow's UI on 127.0.0.1:5000
-	@[ -e mlflow.db ] || [ -n "$$MLFLOW_TRACKING_URI" ] || \
-	    echo "MLflow knows of no run yet: make refill tells it of the released champion, make run makes runs."
-	@echo "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)"
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --host 127.0.0.1 --port 5000
+ui: $(STAMP) ## open MLflow on the training runs of the store in use, on HOST:PORT, 127.0.0.1:5000
+	@python -m pipeline.ui
 
 bench: $(STAMP) ## measure speeds, as ratios against references in the same run (needs DATA=mnist to have run)
 	@python -m benchmarks
@@ -105,6 +102,12 @@ refill: $(STAMP) ## fill a lost MLflow store again from the pipeline's outputs
 
 release: $(STAMP) ## put the last run's champion into release/, which git keeps, in the place of its source's before it
 	@python -m pipeline.release
+
+rollback: $(STAMP) ## put the champion before this one back; FORWARD=yes the one that was rolled back last
+	@python -m pipeline.rollback $(if $(FORWARD),--forward)
+
+gc: $(STAMP) ## show what no champion, lock or experiment needs any more, with sizes; FREE=yes removes it
+	@python -m pipeline.gc $(if $(FREE),--free)
 
 lock: $(STAMP) ## pin every dependency anew
 	@python lock.py

@@ -23,6 +23,7 @@ from pipeline import checkout, ending, params
 from pipeline.data.sources import SOURCES
 from pipeline.paths import EVALUATIONS, VERDICTS
 from pipeline.serve import SOURCE as SERVED
+from pipeline.tracking import registry
 
 DVC = (sys.executable, "-m", "pipeline.ending", "dvc")
 PARAMS = Path("params.yaml")
@@ -38,9 +39,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         networks, gates, candidates = params.load("networks", "gates", "candidates")
     except params.ParamsError as error:  # or DVC would stop, with less to say, at what it cannot resolve
         sys.exit(f"pipeline: {error}")
-    for name in sorted(networks.keys() & gates.keys() - set(candidates)):
+    if others := sorted(networks.keys() - set(candidates)):
+        forgotten = not gates.keys().isdisjoint(others)
         console.print(
-            f"{name} has gates but is not among the candidates of params.yaml: it is left out.", style="yellow"
+            f"Left out, since they are not among the candidates of params.yaml: {', '.join(others)}.",
+            style="yellow" if forgotten else "dim",
         )
     try:
         with checkout.held():
@@ -49,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"pipeline: {error}: wait for it, or stop it.")
     if unchanged:
         console.print("Nothing has changed since the last run.")
-    console.print(results(read(PROMOTION)))
+    promotion = read(PROMOTION)
+    console.print(results(promotion))
+    console.print(promotion["why"])
     console.print(next_steps(source, changed()), highlight=False)
 
 
@@ -58,6 +63,8 @@ def run(source: str, console: Console) -> bool:
     if checkout.mend_lock():
         console.print("dvc.lock was left half written: DVC's cache knows what was finished.", style="yellow")
     PARAMS.write_text(with_source(PARAMS.read_text(encoding="utf-8"), source), encoding="utf-8")
+    if registry.left_by():  # or DVC would do nothing about the champion of an experiment that is kept
+        registry.TOLD.unlink(missing_ok=True)
     unchanged = is_unchanged()
     if not unchanged and (count := checkout.refill_cache()):
         console.print(f"{count} outputs were lost from DVC's cache, and are in it again.", style="yellow")

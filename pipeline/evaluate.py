@@ -2,7 +2,8 @@
 
     python -m pipeline.evaluate convnet
 
-Its answers on validation, by which `promote` chooses, go to reports/validation/NETWORK.parquet.
+Its answers on validation, by which `promote` chooses, go to reports/validation/NETWORK.parquet; their accuracy goes to
+reports/accuracy/NETWORK.json, under the network's name: a column for each network in `dvc exp show`.
 """
 
 import json
@@ -13,7 +14,7 @@ import pandas as pd
 
 from pipeline.audits import scores
 from pipeline.data.store import load_split
-from pipeline.paths import CANDIDATES, EVALUATIONS, PROCESSED, TRAINED, VALIDATION
+from pipeline.paths import ACCURACY, CANDIDATES, EVALUATIONS, PROCESSED, TRAINED, VALIDATION
 from pipeline.report.figures import plots
 from pipeline.stage import stage
 from pipeline.tracking.runs import publish_evaluation
@@ -25,14 +26,17 @@ def main(network: str) -> None:
     recogniser = Recogniser(CANDIDATES / network / "model.onnx")
     folder = EVALUATIONS / network
     places = {"val": VALIDATION / f"{network}.parquet", "test": folder / "test.parquet"}
-    for path in places.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for place in (folder, VALIDATION, ACCURACY):
+        place.mkdir(parents=True, exist_ok=True)
     for split, file in (("val", "validation.json"), ("test", "test.json")):
         images, labels = load_split(PROCESSED, split)
         predictions = recogniser.predict(images.astype(np.float32))
         summary = scores.summarise(predictions.probabilities, labels)
         table(predictions, labels).to_parquet(places[split], index=False)
         (folder / file).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        if split == "val":
+            shown = json.dumps({network: summary["accuracy"]}) + "\n"
+            (ACCURACY / f"{network}.json").write_text(shown, encoding="utf-8")
         print(
             f"{network}, {split}: {summary['errors']} errors in {summary['images']}, {summary['accuracy']:.2%}",
             flush=True,

@@ -2,9 +2,9 @@
 
     python -m pipeline.judge convnet
 
-Writes the verdict on every gate with what was measured and found; and reports/audit/NETWORK/: index.html, the report,
-and tables/, what it shows, as CSV. Nothing is asked again. A gate that is not passed does not stop the pipeline: it
-stops the network from becoming champion.
+Writes the verdict on every gate with what was measured and found; reports/gates/NETWORK.json, how many gates it fails,
+which DVC shows; and reports/audit/NETWORK/: index.html, the report, and tables/, what it shows, as CSV. Nobody is asked
+again. A gate that is not passed does not stop the pipeline: it stops the network from becoming champion.
 """
 
 import json
@@ -185,6 +185,9 @@ def write(found: Results, judged: Judged) -> None:
     }
     text = json.dumps(verdicts, indent=2, ensure_ascii=False) + "\n"
     (paths.VERDICTS / f"{found.network}.json").write_text(text, encoding="utf-8")
+    paths.GATES.mkdir(parents=True, exist_ok=True)
+    fails = {f"{found.network}.fails": len(scorecard.failed(judged.gates))}
+    (paths.GATES / f"{found.network}.json").write_text(json.dumps(fails) + "\n", encoding="utf-8")
     with replacing(paths.AUDIT / found.network) as folder:
         write_report(found, judged, folder)
 

@@ -98,8 +98,15 @@ class Refit(Strict):
 
 
 class Promote(Strict):
-    alpha: Annotated[float, Field(gt=0, lt=1)]
-    max_net_errors: Annotated[int, Field(ge=0)]
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    margin: dict[Annotated[str, AfterValidator(_scope)], PositiveFloat]
+    """in percentage points of validation images; a narrower scope overrides a wider one"""
+    withdrawn: list[Annotated[str, Field(pattern="^[0-9a-f]{12}$")]]
+    """versions, the first digits of model.onnx's sha256"""
+
+    def margin_of(self, source: str) -> float:
+        """The margin on a source, as a share of its validation images."""
+        return [self.margin[scope] for scope in scopes(source) if scope in self.margin][-1] / 100
 
 
 def _several(folds: int) -> int:
@@ -143,6 +150,8 @@ class Params(Strict):
         lacking += [
             f"the gate {name} has no threshold in gates.{DEFAULT}.{ALL}" for name in GATES if name not in everywhere
         ]
+        if ALL not in self.promote.margin:
+            lacking.append(f"promote.margin has no entry {ALL!r}")
         if lacking:
             raise ValueError("; ".join(lacking))
         return self
@@ -155,11 +164,15 @@ def thresholds(default: Thresholds, own: Thresholds, source: str) -> dict[str, f
         default, own: the sections of params.yaml under gates.default and gates.NETWORK. On equal scopes the network's
             own stand; a narrower scope of the default overrides a wider one of the network's.
     """
-    scopes = [ALL, *([TRIAL] if SOURCES[source].trial else []), source]
     found: dict[str, float] = {}
-    for scope in scopes:
+    for scope in scopes(source):
         found |= default.get(scope, {}) | own.get(scope, {})
     return found
+
+
+def scopes(source: str) -> list[str]:
+    """The scopes that a source belongs to, the widest first."""
+    return [ALL, *([TRIAL] if SOURCES[source].trial else []), source]
 
 
 def load(*keys: str, path: Path = Path("params.yaml")) -> Any:

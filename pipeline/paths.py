@@ -17,6 +17,8 @@ BEST = Path("models/best")
 
 EVALUATIONS = Path("reports/evaluate")
 """A folder per network: its metrics and what it answered on the test set."""
+ACCURACY = Path("reports/accuracy")
+"""A file per network: its accuracy on validation, the metric that DVC shows."""
 VALIDATION = Path("reports/validation")
 """A table per network: its answers on validation, by which the champion is chosen."""
 OUT_OF_FOLD = Path("reports/out_of_fold")
@@ -26,6 +28,8 @@ ANSWERS = Path("reports/answers")
 """A folder per network: what it answered for every picture of its audit."""
 VERDICTS = Path("reports/verdicts")
 """A file per network: its gates, and what was measured."""
+GATES = Path("reports/gates")
+"""A file per network: how many gates it fails, the metric that DVC shows."""
 AUDIT = Path("reports/audit")
 """A folder per network: the report of its audit."""
 

@@ -3,14 +3,15 @@
     python -m pipeline.promote
 
 The candidate is the most accurate network on validation among those that passed their gates. The champion before it of
-the same data source, which stands in models/best/ since the last run or else is the released one, gives way unless the
-candidate is worse by the paired test. Where no network may be served the stage fails.
+the same data source, which stands in models/best/ since the last run or else is the released one, gives way where the
+candidate is shown to be no worse by more than a margin (docs/promotion.md). Where no network may be served the stage
+fails.
 """
 
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import params, release
-from pipeline.audits.statistics import Comparison, mcnemar
+from pipeline.audits.statistics import mcnemar, newcombe, tango_upper
 from pipeline.data.files import recover, replacing
 from pipeline.paths import AUDIT, BEST, CANDIDATES, VALIDATION, VERDICTS
 from pipeline.report import before, model_card, scorecard
 from pipeline.report.status import percent
 from pipeline.stage import stage
-from pipeline.tracking.registry import publish_promotion
 from pipeline.tracking.runkey import hash_path
 
 REPORT = Path("reports/promotion.json")
@@ -60,6 +60,11 @@ class Model:
         """Share of the validation images that it gets right."""
         return float(1 - self.wrong.mean())
 
+    @property
+    def version(self) -> str:
+        """What people know its bytes by."""
+        return self.model_sha256[:12]
+
     def record(self) -> dict[str, Any]:
         """The model as it stands in the report."""
         return {
@@ -73,6 +78,21 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """How a candidate does against the champion: the errors that only the one makes on the images of both.
+
+    Where the two know different validation images they are not `paired`, and these are all errors.
+    at_most, margin: how much larger the candidate's share of errors may be, and is allowed to be.
+    """
+
+    candidate_only: int
+    champion_only: int
+    paired: bool
+    at_most: float
+    margin: float
+
+
+@dataclass(frozen=True)
 class Decision:
     """Who is champion and why. `promoted` is False where the champion stays or there is none."""
 
@@ -83,26 +103,32 @@ class Decision:
     comparison: Comparison | None = None
 
 
-def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, max_net_errors: int) -> Decision:
+def decide(
+    candidates: Sequence[Model], champion: Model | None, alpha: float, margin: float, withdrawn: Collection[str] = ()
+) -> Decision:
     """Choose a champion among candidates of one data source and the champion that stands, if any.
 
-    A champion with other bytes, on the same validation images, stays if the best candidate is worse: it makes more
-    errors and exact McNemar gives p < alpha, or it makes over max_net_errors more. A champion of another data source or
-    of other validation images cannot be compared, and is replaced; it stays if no candidate passed but the source is
-    the same.
+    The candidates are those that passed their gates and whose version is not withdrawn, the most accurate first. A
+    champion with other bytes gives way to the first where that is shown to be not inferior: the upper limit, one-sided
+    at 1 - alpha, of how much larger its share of errors is, is at most margin. A champion of another data source cannot
+    be compared and is replaced.
     """
     source = candidates[0].source
+    taken_down = [f"{one.network} {one.version}" for one in candidates if one.version in withdrawn]
+    aside = f" ({', '.join(taken_down)} was rolled back: it is not crowned again by itself)" if taken_down else ""
     ranked = sorted(
-        (one for one in candidates if not one.failed), key=lambda one: (-one.accuracy, one.size, one.network)
+        (one for one in candidates if not one.failed and one.version not in withdrawn),
+        key=lambda one: (-one.accuracy, one.size, one.network),
     )
     stands = champion is not None and champion.source == source
     if not ranked:
+        none = f"no candidate passed its gates{aside}"
         if stands and champion:
-            return Decision(champion, False, f"{champion.network} stays champion: no candidate passed its gates.", None)
-        return Decision(None, False, "No candidate passed its gates, and there is no champion to stay.", None)
+            return Decision(champion, False, f"{champion.network} stays champion: {none}.", None)
+        return Decision(None, False, f"There is no champion: {none}.", None)
 
     best = ranked[0]
-    merits = f"the best of {len(ranked)} on validation that passed their gates, with {percent(best.accuracy)}"
+    merits = f"the best of {len(ranked)} on validation that passed their gates, with {percent(best.accuracy)}{aside}"
     second = ranked[1] if len(ranked) > 1 else None
     if champion is None:
         return Decision(best, True, f"{best.network} is the first champion: {merits}.", second)
@@ -113,22 +139,50 @@ def decide(candidates: Sequence[Model], champion: Model | None, alpha: float, ma
         return Decision(best, True, f"{best.network} is champion: {merits}; {before}.", second)
     if champion.model_sha256 == best.model_sha256:
         return Decision(best, False, f"{best.network} stays champion: {merits}.", second)
-    keys = ["row", "label"]
-    if not champion.answers[keys].equals(best.answers[keys]):
-        before = (
-            f"the champion before it, {champion.network}, knows other validation images: the two cannot be compared"
-        )
-        return Decision(best, True, f"{best.network} is champion: {merits}; {before}.", second)
 
-    paired = mcnemar(best.wrong, champion.wrong)
-    counts = (
-        f"on validation {best.network} alone is wrong on {paired.candidate_only} images and the champion before it, "
-        f"{champion.network}, alone on {paired.champion_only} (exact McNemar p = {paired.p:.3g})"
+    found = compare(best, champion, alpha, margin)
+    told = sentence(best, champion, found)
+    if found.at_most <= margin:
+        why = f"{best.network} is champion: {merits}; {told}, and up to {points(margin)} are allowed."
+        return Decision(best, True, why, second, found)
+    why = (
+        f"{champion.network} stays champion, {best.network} is not shown to be as good: {told}, and only "
+        f"{points(margin)} are allowed{aside}."
     )
-    if paired.net_errors > max_net_errors or (paired.net_errors > 0 and paired.p < alpha):
-        why = f"{champion.network} stays champion, {best.network} is worse: {counts.replace('before it, ', '')}."
-        return Decision(champion, False, why, best, paired)
-    return Decision(best, True, f"{best.network} is champion: {merits}; {counts}.", second, paired)
+    return Decision(champion, False, why, best, found)
+
+
+def compare(candidate: Model, champion: Model, alpha: float, margin: float) -> Comparison:
+    """Hold a candidate against the champion: image by image where both know the same ones, else as two samples."""
+    keys = ["row", "label"]
+    if champion.answers[keys].equals(candidate.answers[keys]):
+        paired = mcnemar(candidate.wrong, champion.wrong)
+        at_most = tango_upper(paired.candidate_only, paired.champion_only, len(candidate.wrong), alpha)
+        return Comparison(paired.candidate_only, paired.champion_only, True, at_most, margin)
+    errors, before = ((int(one.wrong.sum()), len(one.wrong)) for one in (candidate, champion))
+    return Comparison(errors[0], before[0], False, newcombe(errors, before, 1 - 2 * alpha)[1] / 100, margin)
+
+
+def sentence(candidate: Model, champion: Model, found: Comparison) -> str:
+    """What was found of the two, in words."""
+    if not found.paired:
+        counts = (
+            f"the champion {champion.network} knows other validation images, of {len(champion.wrong):,} it gets "
+            f"{found.champion_only} wrong, {candidate.network} {found.candidate_only} of {len(candidate.wrong):,}"
+        )
+    else:
+        counts = (
+            f"on {len(candidate.wrong):,} validation images {candidate.network} alone is wrong on "
+            f"{found.candidate_only} and the champion {champion.network} alone on {found.champion_only}"
+        )
+    if found.at_most <= 0:
+        return f"{counts}: it gets fewer wrong"
+    return f"{counts}: it may get up to {points(found.at_most)} more wrong"
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points, rounded up: what is above a limit is not written as the limit."""
+    return f"{np.ceil(round(1e4 * share, 6)) / 100:.2f}\u00a0pp"
 
 
 @stage("promote")
@@ -142,7 +196,7 @@ def main() -> None:
             f"{CANDIDATES}/ holds networks trained on {', '.join(strange)}, not {source}: run `dvc repro` first"
         )
     release.bring(source)
-    decision = decide(candidates, read_champion(), rule.alpha, rule.max_net_errors)
+    decision = decide(candidates, read_champion(), rule.alpha, rule.margin_of(source), rule.withdrawn)
 
     for one in candidates:
         if decision.champion and one.model_sha256 == decision.champion.model_sha256:
@@ -153,7 +207,6 @@ def main() -> None:
     found = report(source, candidates, decision)
     REPORT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     CARD.write_text(card(found), encoding="utf-8")
-    publish_promotion()
 
     console = Console()
     console.print(table(candidates, decision))

@@ -61,27 +61,28 @@ def source_of(best: Path) -> str:
     return str(json.loads((best / "run.json").read_text(encoding="utf-8"))["source"])
 
 
-def take_out(folder: str, place: Path) -> None:
+def take_out(folder: str, place: Path, objects: Path = OBJECTS) -> None:
     """Put a released folder, by its hash, in the place of the folder ``place``, if there is one.
 
-    Raises DataError where a file in release/ is missing or damaged; ``place`` then stays as it was.
+    ``objects`` is where the hashes are: in release/, or in DVC's cache, which has the same layout. Raises DataError
+    where a file there is missing or damaged; ``place`` then stays as it was.
     """
     with replacing(place) as new:
-        for name, md5 in files(folder):
+        for name, md5 in files(folder, objects):
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(read(md5))
+            path.write_bytes(read(md5, objects))
 
 
-def files(folder: str) -> Iterator[tuple[str, str]]:
+def files(folder: str, objects: Path = OBJECTS) -> Iterator[tuple[str, str]]:
     """The name and the hash of each file in a released folder, by the folder's hash. Raises DataError."""
-    for entry in json.loads(read(folder)):
+    for entry in json.loads(read(folder, objects)):
         yield entry["relpath"], entry["md5"]
 
 
-def read(md5: str) -> bytes:
+def read(md5: str, objects: Path = OBJECTS) -> bytes:
     """The bytes with a hash. Raises DataError."""
-    path = OBJECTS / md5[:2] / md5[2:]
+    path = objects / md5[:2] / md5[2:]
     remedy = f"`git restore {FOLDER}` brings it back"
     try:
         content = path.read_bytes()

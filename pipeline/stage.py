@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline import ending, outputs
 from pipeline.data.errors import DataError
 from pipeline.params import ParamsError
+from pipeline.tracking.away import StoreError
 from serving.model.recogniser import ModelError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -29,9 +30,9 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
     """Make of a stage's ``main`` a command that its module's docstring explains.
 
     What ``main`` takes is read from the command line, and ``arguments`` has the help for each. A fault in parameters,
-    data or model, a full disk or the loss of a worker ends the command with 1 and an explanation, not with a traceback.
-    As a command it ends within seconds of a signal or of the death of the run that it is part of, and so do its
-    workers; see `pipeline.ending`.
+    data, model or MLflow's store, a full disk or the loss of a worker ends the command with 1 and an explanation, not
+    with a traceback. As a command it ends within seconds of a signal or of the death of the run that it is part of, and
+    so do its workers; see `pipeline.ending`.
     """
 
     def wrap(main: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +53,7 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
             try:
                 outputs.unlink(outputs.of(name, asked))
                 main(**asked)
-            except (DataError, ParamsError, ModelError) as error:
+            except (DataError, ParamsError, ModelError, StoreError) as error:
                 sys.exit(f"{name}: {error}")
             except BrokenProcessPool:
                 sys.exit(

@@ -20,7 +20,7 @@ def changed_lines(before: str, after: str) -> list[str]:
     return [other for one, other in lines if one != other]
 
 
-@pytest.mark.parametrize("override", ["data.split.seed=5", "networks.convnet.width=5", "promote.max_net_errors=6"])
+@pytest.mark.parametrize("override", ["data.split.seed=5", "networks.convnet.width=5", "promote.margin.all=1"])
 def test_an_experiment_changes_one_line_of_params(override, tmp_path):
     """As `dvc exp run -S` does it."""
     path = Path(shutil.copy(ROOT / "params.yaml", tmp_path))

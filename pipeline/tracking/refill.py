@@ -9,8 +9,10 @@ the store has already is left as it is, so that the command may run as often as 
 
 import argparse
 import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import datetime
+from inspect import unwrap
 from pathlib import Path
 
 from rich.console import Console
@@ -18,13 +20,25 @@ from rich.progress import track
 
 from pipeline import params, release
 from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
-from pipeline.tracking import registry, runs, store
+from pipeline.tracking import address, away, registry, runs, store
+
+REMEDY = "`dvc repro -sf crown` makes it MLflow's too, `git restore . && dvc checkout && dvc repro` goes back."
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
-    console = Console()
+    try:
+        fill(Console())
+    except Exception as error:
+        if isinstance(error, away.StoreError) or away.is_away(error):
+            sys.exit(f"refill: {error if isinstance(error, away.StoreError) else away.told(error)}. Nothing is lost.")
+        raise
+
+
+def fill(console: Console) -> None:
+    """Make MLflow agree with the outputs that are here, and print what it had not."""
     source, candidates = params.load("data.source", "candidates")
+    store.open_store()
     release.bring(source)
     filled = {}
     here = [name for name in candidates if (TRAINED / name).exists() or (CANDIDATES / name).exists()]
@@ -39,17 +53,22 @@ def main(argv: Sequence[str] | None = None) -> None:
                 (runs.publish_audit, [exported, VERDICTS / f"{network}.json"]),
             )
             if all(path.exists() for path in needed)
-            for item in publish(network)
+            for item in unwrap(publish)(network)
         ]
-    filled["registry"] = registry.publish_promotion(committed(registry.REPORT)) if registry.REPORT.exists() else []
+    since = committed(registry.REPORT)
+    experiment = None if since else registry.left_by()
+    publish_promotion = unwrap(registry.publish_promotion)
+    filled["registry"] = publish_promotion(experiment, since) if registry.REPORT.exists() else []
     for name, items in filled.items():
         console.print(f"{name}: {', '.join(items) or 'nothing was missing'}")
+    if experiment:
+        console.print(f"The champion here is that of the experiment {experiment}: {REMEDY}", soft_wrap=True)
     if absent := [name for name in candidates if name not in here]:
         console.print(
             f"{', '.join(absent)}: not in {TRAINED}/ or {CANDIDATES}/; `make run DATA={source}` makes what is missing",
             soft_wrap=True,
         )
-    console.print(f"MLflow's store: {store.tracking_uri()}", soft_wrap=True)
+    console.print(f"MLflow's store: {address.shown(store.tracking_uri())}", soft_wrap=True)
 
 
 def committed(path: Path) -> datetime | None:

@@ -5,9 +5,6 @@ so each may run as often as one likes, and any of them fills in what came before
 """
 
 import csv
-import getpass
-import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -16,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import outputs
-from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, TRAINED, VALIDATION, VERDICTS
-from pipeline.tracking import exports, runkey, store
+from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, PROCESSED, TRAINED, VALIDATION, VERDICTS
+from pipeline.tracking import away, claim, dvc_experiment, exports, runkey, shown, store
 from pipeline.tracking.runkey import read_json
 
 if TYPE_CHECKING:
@@ -28,46 +25,51 @@ Record = dict[str, Any]
 """The content of a run.json."""
 
 MAX_VALUE = 6000  # MLflow's limit on the length of a parameter's value
+KIND = "custom_model_development"  # or MLflow's pages are those for language models
 MAX_BATCH = 1000  # MLflow's limit on the number of points logged at once
-SPLITS = {"train": "training", "val": "validation", "test": "testing"}
 
 
 @contextmanager
-def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str]:
-    """Hold a network's run open while the body trains, and yield the run's id.
+def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str | None]:
+    """Hold a network's run open while the body trains, and yield the run's id; None where the store is away.
 
     A run with the same inputs is gone on with, so that a training that was killed ends in the run in which it began.
-    The run ends as FINISHED, as FAILED where the body raises, or as KILLED where it is interrupted. Raises RuntimeError
+    The run ends as FINISHED, as FAILED where the body raises, or as KILLED where it is interrupted. Raises StoreError
     where another living process is training this run.
     """
-    client = store.open_store()
-    record = inputs.record(network, source)
-    run = find_run(client, record) or create_run(client, record)
-    tags = run.data.tags
-    if run.info.status == "RUNNING" and tags["owner.pid"] != str(os.getpid()) and store.is_alive(tags):
-        raise RuntimeError(
-            f"{network} is being trained with these inputs by process {tags['owner.pid']}: wait for it, or stop it"
+    run_id = None
+    with away.forgiven():
+        client, record = store.open_store(), inputs.record(network, source)
+        found = claim.take_run(
+            client, network, record["run_key"], lambda: find_run(client, record) or create_run(client, record)
         )
-    run_id = run.info.run_id
-    tag(client, run_id, store.owner())
-    client.update_run(run_id, status="RUNNING")
+        run_id = found.info.run_id
+        log_parameters(client, found, record)
+    if run_id is None:
+        yield None
+        return
     status = "KILLED"
     try:
-        yield run_id
+        with claim.beating(client, run_id):
+            yield run_id
         status = "FINISHED"
     except Exception:
         status = "FAILED"
         raise
     finally:
-        client.set_terminated(run_id, status)
+        with away.forgiven():
+            if claim.is_ours(client.get_run(run_id).data.tags):
+                client.set_terminated(run_id, status)
 
 
+@away.or_later
 def publish_training(network: str) -> list[str]:
     """Make MLflow agree with models/trained/NAME: the curve and the weights. Returns what it did not have."""
     outputs.show(TRAINED / network)
     return publish_run(store.open_store(), read_json(TRAINED / network / "run.json"))[1]
 
 
+@away.or_later
 def publish_export(network: str) -> list[str]:
     """Make MLflow agree with models/candidates/NAME too: the ONNX model, a version of its own.
 
@@ -76,6 +78,7 @@ def publish_export(network: str) -> list[str]:
     return publish_model(store.open_store(), CANDIDATES / network)[1]
 
 
+@away.or_later
 def publish_evaluation(network: str) -> list[str]:
     """Make MLflow agree with reports/evaluate/NAME, metrics as val/... and test/.... Returns what it did not have."""
     client = store.open_store()
@@ -84,12 +87,14 @@ def publish_evaluation(network: str) -> list[str]:
     found = {short: read_json(folder / f"{split}.json") for short, split in (("val", "validation"), ("test", "test"))}
     values = {f"{short}/{name}": value for short, summary in found.items() for name, value in summary.items()}
     new += log_metrics(client, export, "evaluation metrics", values)
+    new += log_test_set(client, export.run)
     exports.describe(client, export, found["val"]["accuracy"])
     new += log_files(client, export.run, "evaluation", written(folder))
     new += log_files(client, export.run, "validation", list(VALIDATION.glob(f"{network}.parquet")))
     return new
 
 
+@away.or_later
 def publish_audit(network: str) -> list[str]:
     """Make MLflow agree with reports/verdicts/NAME.json, values as gate/... and out_of_fold/..., verdicts as tags, and
     with reports/audit/NAME.
@@ -131,15 +136,19 @@ def publish_run(client: "MlflowClient", record: Record) -> tuple["Run", list[str
 
     Returns the run as it now is, and what it did not have before.
     """
-    run, new = find_run(client, record), []
+    run, new = find_run(client, record), list[str]()
     if run is None:
         run, new = create_run(client, record), ["run"]
         tag(client, run.info.run_id, {"filled_from": "DVC's outputs: this store did not see the training"})
         client.set_terminated(run.info.run_id, "FINISHED")
+    else:
+        new += log_parameters(client, run, record)
     folder = TRAINED / record["network"]
     if (folder / "run.json").exists() and read_json(folder / "run.json")["run_key"] == record["run_key"]:
         new += log_curve(client, run, folder / "curve.csv")
         new += log_files(client, run, "training", written(folder))
+        if run.info.status in ("FAILED", "KILLED"):  # the store was away when it ended: what it made is here
+            client.set_terminated(run.info.run_id, "FINISHED")
     return client.get_run(run.info.run_id), new
 
 
@@ -164,8 +173,6 @@ def find_run(client: "MlflowClient", record: Record) -> "Run | None":
 
 def create_run(client: "MlflowClient", record: Record) -> "Run":
     """Begin a run, with its parameters, the tags that lead to commit and hashes, and its data sets."""
-    from mlflow.entities import Param
-
     network, source, key, inputs = record["network"], record["source"], record["run_key"], record["inputs"]
     hashes = inputs["data"] | inputs["code"]
     tags = (
@@ -173,14 +180,17 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
         | {f"input.{path}": sha for path, sha in hashes.items()}
         | {f"dvc.{path}": md5 for path, md5 in runkey.dvc_hashes().items() if runkey.covers(path, hashes)}
         | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
-        | {"mlflow.user": getpass.getuser(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
+        | {"mlflow.user": shown.user(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
         | store.owner()
+        | dvc_experiment.tags()
     )
     tags["mlflow.note.content"] = describe(record, tags)
-    run = client.create_run(store.experiment(client, source), run_name=f"{network}-{key[:8]}", tags=tags)
-    params = [Param(name, str(value)[:MAX_VALUE]) for name, value in inputs["params"].items()]
-    client.log_batch(run.info.run_id, params=params)
-    client.log_inputs(run.info.run_id, datasets(source, inputs["data"]))
+    experiment = store.experiment(client, source)
+    client.set_experiment_tag(experiment, "mlflow.experimentKind", KIND)
+    tags |= dvc_experiment.nested(client, experiment, source)
+    run = client.create_run(experiment, run_name=f"{network}-{key[:8]}", tags=tags)
+    log_parameters(client, run, record)
+    client.log_inputs(run.info.run_id, shown.datasets(source, inputs["data"]))
     return client.get_run(run.info.run_id)
 
 
@@ -196,18 +206,14 @@ def describe(record: Record, tags: dict[str, str]) -> str:
     )
 
 
-def datasets(source: str, hashes: dict[str, str]) -> list[Any]:
-    """The data sets that a training read, named by their splits."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
+def log_parameters(client: "MlflowClient", run: "Run", record: Record) -> list[str]:
+    """Log the parameters that a run has not: all of a new one, the common names where the last version made it."""
+    from mlflow.entities import Param
 
-    return [
-        DatasetInput(
-            Dataset(f"{source}-{Path(path).name}", sha[:32], "local", json.dumps({"uri": path})),
-            [InputTag("mlflow.data.context", SPLITS[Path(path).name])],
-        )
-        for path, sha in hashes.items()
-        if Path(path).name in SPLITS
-    ]
+    named = shown.hyperparameters(record["inputs"]["params"], record["network"])
+    new = [Param(name, str(value)[:MAX_VALUE]) for name, value in named.items() if name not in run.data.params]
+    client.log_batch(run.info.run_id, params=new)
+    return ["parameters"] if new else []
 
 
 def git_tags(paths: list[str]) -> dict[str, str]:
@@ -224,20 +230,26 @@ def git_tags(paths: list[str]) -> dict[str, str]:
 
 
 def log_curve(client: "MlflowClient", run: "Run", path: Path) -> list[str]:
-    """Log a training curve, a point per epoch, where the run has none."""
+    """Log a training curve, a point per epoch, where the run has none or only a part."""
     from mlflow.entities import Metric
 
+    content = runkey.hash_path(path)[:16]
+    if run.data.tags.get("published.curve") == content:
+        return []
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     now = int(time.time() * 1000)
+    names = [f"curve/{name}" for name in rows[0] if name != "epoch"]
+    have = {name: store.steps(client, run.info.run_id, name) for name in names if name in run.data.metrics}
     points = [
-        Metric(f"curve/{name}", float(value), now, int(row["epoch"]))
+        Metric(name, float(row[name.removeprefix("curve/")]), now, epoch)
         for row in rows
-        for name, value in row.items()
-        if name != "epoch" and f"curve/{name}" not in run.data.metrics
+        for name in names
+        if (epoch := int(row["epoch"])) not in have.get(name, ())
     ]
     for start in range(0, len(points), MAX_BATCH):
         client.log_batch(run.info.run_id, metrics=points[start : start + MAX_BATCH])
+    client.set_tag(run.info.run_id, "published.curve", content)
     return ["curve"] if points else []
 
 
@@ -256,6 +268,16 @@ def log_metrics(client: "MlflowClient", export: exports.Export, what: str, value
     return [what] if metrics else []
 
 
+def log_test_set(client: "MlflowClient", run: "Run") -> list[str]:
+    """Log the test set among the run's data sets, unless it is there or not at hand."""
+    folder, source = PROCESSED / "test", run.data.tags["source"]
+    known = run.inputs.dataset_inputs if run.inputs else []
+    if not folder.exists() or any(one.dataset.name == f"{source}-test" for one in known):
+        return []
+    client.log_inputs(run.info.run_id, shown.datasets(source, {str(folder): runkey.hash_path(folder)}))
+    return ["test set"]
+
+
 def written(folder: Path) -> list[Path]:
     """What a stage wrote in a folder, without DVC's .gitignore; nothing where the folder is not at hand."""
     return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
@@ -266,12 +288,19 @@ def log_files(client: "MlflowClient", run: "Run", part: str, files: list[Path]) 
     if not files:
         return []
     content = runkey.digest({file.name: runkey.hash_path(file) for file in files})[:16]
-    if run.data.tags.get(f"published.{part}") == content:
+    stored = exports.sizes(lambda path: client.list_artifacts(run.info.run_id, path), part)
+    if run.data.tags.get(f"published.{part}") == content and stored.items() >= sizes(files, part).items():
         return []
     for file in files:
         client.log_artifact(run.info.run_id, str(file), part)
     client.set_tag(run.info.run_id, f"published.{part}", content)
     return [f"{part} files"]
+
+
+def sizes(files: list[Path], part: str) -> dict[str, int]:
+    """The size in bytes of each of these files, and of those in these folders, by its name in a run's artifacts."""
+    inner = [(file, found) for file in files for found in (file, *file.rglob("*")) if found.is_file()]
+    return {f"{part}/{found.relative_to(file.parent).as_posix()}": found.stat().st_size for file, found in inner}
 
 
 def tag(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> None:

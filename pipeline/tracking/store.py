@@ -1,7 +1,10 @@
 """The MLflow store: where it is, how it comes into being, and the runs that a dead process left open in it.
 
 The default is `mlflow.db` in the project's folder, with `mlartifacts/` beside it: what a plain `mlflow ui` opens there.
-The environment variable MLFLOW_TRACKING_URI names another.
+An experiment in a workspace of its own uses the main project's.
+The environment variable MLFLOW_TRACKING_URI names another, any that MLflow takes: a tracking server, which keeps the
+artifacts too; a database such as postgresql://, whose artifacts go where MLFLOW_DEFAULT_ARTIFACT_ROOT says, or into the
+project's folder, which several hosts do not share.
 """
 
 import logging
@@ -10,13 +13,15 @@ import socket
 import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 from filelock import FileLock
 from rich.console import Console
+
+from pipeline.tracking import address, away, database, dvc_experiment, moved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,21 +33,41 @@ ABANDONED = 10.0  # seconds without a write after which an unfinished database i
 SAME_START = 5.0  # seconds by which two readings of one process's start may differ when the clock is set
 
 
-def tracking_uri(root: Path = Path()) -> str:
+def tracking_uri() -> str:
     """The store's URI: MLFLOW_TRACKING_URI, else the project's own database, always as an absolute path."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{root.resolve() / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    return address.absolute(uri, dvc_experiment.project())
 
 
-def open_store(root: Path = Path()) -> "MlflowClient":
-    """Open the store, creating it where there is none; runs whose process is gone are closed as KILLED."""
+def open_store() -> "MlflowClient":
+    """Open the store, creating it where there is none; runs whose process is gone are closed as KILLED.
+
+    Raises StoreError where MLflow cannot use the store that MLFLOW_TRACKING_URI names, AwayError where it does not
+    answer within seconds.
+    """
     import mlflow
 
-    uri = tracking_uri(root)
-    if uri.startswith(SQLITE):
-        ensure_database(Path(uri.removeprefix(SQLITE)))
+    uri = tracking_uri()
+    if file := address.sqlite_file(uri):
+        ensure_database(file)
+        moved.settle(file)
     mlflow.set_tracking_uri(uri)
-    client = mlflow.MlflowClient()
-    close_lost_runs(client)
+    with database.ready(uri) if address.is_database(uri) else nullcontext():
+        return connect(uri)
+
+
+def connect(uri: str) -> "MlflowClient":
+    """A client of the store at ``uri``, which has answered it."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = mlflow.MlflowClient()
+        close_lost_runs(client)
+    except MlflowException as error:
+        if uri.startswith("http") or away.is_away(error):
+            raise away.AwayError(uri, error) from error
+        raise away.StoreError(f"MLFLOW_TRACKING_URI={address.shown(uri)}: {error}") from error
     return client
 
 
@@ -51,12 +76,12 @@ def experiment(client: "MlflowClient", source: str) -> str:
     from mlflow import MlflowException
 
     name = f"inkwell/{source}"
-    uri = client.tracking_uri
-    folder = Path(uri.removeprefix(SQLITE)).parent / "mlartifacts" / source if uri.startswith(SQLITE) else None
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return client.create_experiment(name, folder.as_uri() if folder else None)
+            return client.create_experiment(
+                name, address.artifacts(client.tracking_uri, dvc_experiment.project(), source)
+            )
         except MlflowException:  # another process was first
             found = client.get_experiment_by_name(name)
             if found is None:
@@ -144,3 +169,8 @@ def close_lost_runs(client: "MlflowClient") -> None:
     for run in client.search_runs(ours, "attributes.status = 'RUNNING'") if ours else []:
         if is_alive(run.data.tags) is False:
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def steps(client: "MlflowClient", run_id: str, metric: str) -> set[int]:
+    """The steps for which a run has a metric."""
+    return {point.step for point in client.get_metric_history(run_id, metric)}

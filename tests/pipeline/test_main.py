@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import __main__ as command
+from pipeline.tracking import registry
 from tests.pipeline.test_clone import git
 from tests.pipeline.tracking import project as made_up
 
@@ -21,15 +23,34 @@ def test_a_candidate_without_an_entry_stops_the_command_before_any_stage(
     assert Path("params.yaml").read_text() == text
 
 
-def test_a_network_with_gates_that_is_no_candidate_is_said_to_be_left_out(
-    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("gates", ["  convnet: {}\n", ""])
+def test_a_network_that_is_no_candidate_is_said_to_be_left_out_whether_it_has_gates_or_not(
+    gates: str, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
-    Path("params.yaml").write_text((built / "params.yaml").read_text().replace("- convnet\n", ""))
+    text = (built / "params.yaml").read_text().replace("- convnet\n", "")
+    assert "  convnet: {}\n" in text
+    Path("params.yaml").write_text(text.replace("  convnet: {}\n", gates))
     with pytest.raises(SystemExit, match="stopped at the stage"):
         command.main(["uci-digits"])
-    assert "convnet has gates but is not among the candidates" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"not among the candidates of params.yaml: [^.]*\bconvnet\b", said)
+
+
+def test_a_champion_that_an_experiment_left_is_told_to_mlflow_by_the_next_run(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
+    shutil.copy(built / "params.yaml", tmp_path)
+    for left_by_one in (False, True):
+        registry.TOLD.write_text("the stage crown's output")
+        if left_by_one:
+            registry.LEFT.write_text("slack-toea")
+        with pytest.raises(SystemExit):
+            command.main(["uci-digits"])
+        assert registry.TOLD.exists() is not left_by_one
 
 
 def test_the_results_are_those_of_the_candidates_and_their_verdicts(

@@ -50,6 +50,8 @@ def test_an_unknown_key_far_down_is_named_too(edited):
         ("    kind: convnet", "    kind: transformer", r"networks\.convnet: .*'perceptron', 'mlp', 'convnet'"),
         (r"convnet: 5\b", "convnet: 1", r"folds\.convnet: .*one fold leaves no writers .*not 1"),
         ("    qmnist:", "    emnist:", r"data\.mirrors: .*the mirrors of mnist and qmnist.*'emnist'"),
+        (r"    all: 0\.2\n", "    mnist: 0.2\n", r"promote\.margin has no entry 'all'"),
+        (r"withdrawn: \[\]", "withdrawn: [convnet]", r"promote\.withdrawn\.0: .*pattern.*'convnet'"),
         (r"  source: \S+", "  source: emnist", r"data\.source: .*'mnist', 'mnist-sample', 'uci-digits'.*'emnist'"),
     ],
 )

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
 from pipeline.audits.statistics import (
@@ -17,6 +18,7 @@ from pipeline.audits.statistics import (
     resampled,
     resampled_error,
     resampled_means,
+    tango_upper,
 )
 
 
@@ -91,3 +93,38 @@ def test_the_common_difference_weighs_strata_by_mantel_and_haenszel():
     """Two strata of differences 0.1 and 0.3, of weights 10 × 10 / 20 and 30 × 10 / 40."""
     first, second = np.array([[2, 15, 10, 30]]), np.array([[1, 2, 10, 10]])
     assert common_difference(first, second)[0] == pytest.approx((5 * 0.1 + 7.5 * 0.3) / 12.5)
+
+
+def test_tangos_limit_is_where_the_score_test_of_the_difference_turns(rng):
+    """With the shares that are most likely under the difference found by search, not by the formula."""
+    for _ in range(20):
+        images, alpha = int(rng.integers(50, 6000)), float(rng.uniform(0.01, 0.2))
+        b, c = (int(count) for count in rng.integers(0, 20, 2))
+        limit = tango_upper(b, c, images, alpha)
+        shares = likeliest(b, c, images, limit)
+        variance = (2 * shares + limit - limit**2) / images
+        score = ((b - c) / images - limit) / np.sqrt(variance)
+        assert score == pytest.approx(norm.ppf(alpha), rel=1e-3)
+
+
+def likeliest(b, c, images, difference):
+    """The share of the images that only the champion gets wrong, where only the candidate does so by this much more."""
+    if not c:
+        return 0.0
+
+    def surprise(share):
+        return -(
+            b * np.log(share + difference) + c * np.log(share) + (images - b - c) * np.log1p(-2 * share - difference)
+        )
+
+    most = (1 - difference) / 2
+    return minimize_scalar(surprise, bounds=(1e-9, most - 1e-9), method="bounded", options={"xatol": 1e-10}).x
+
+
+@pytest.mark.parametrize("images", [120, 333, 5016])
+def test_tangos_limit_without_a_difference_is_known_and_grows_with_errors(images):
+    z = norm.isf(0.05)
+    assert tango_upper(0, 0, images, 0.05) == pytest.approx(z**2 / (images + z**2))
+    grows = [tango_upper(b, 2, images, 0.05) for b in range(10)]
+    assert grows == sorted(grows)
+    assert tango_upper(images, 0, images, 0.05) == 1

@@ -5,19 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import promote
-from pipeline.tracking import refill, registry, runs, store
+from pipeline import crown, promote
+from pipeline.tracking import dvc_experiment, refill, registry, runs, store
 from tests.pipeline.tracking import last_version
 from tests.pipeline.tracking import project as made_up
 
 NAME = "inkwell-mnist-sample"
 
 
+def promote_and_crown() -> None:
+    promote.main([])
+    crown.main([])
+
+
 def run_all() -> None:
     for network in made_up.NETWORKS:
         runs.publish_evaluation(network)
         runs.publish_audit(network)
-    promote.main([])
+    promote_and_crown()
 
 
 def summary() -> dict[str, object]:
@@ -98,6 +103,12 @@ def test_who_was_champion_when_and_why_is_kept(project: Path) -> None:
     first_line = f"Champion: perceptron (version 3) since {new['champion_since']}. {new['champion_why']}"
     assert description.splitlines()[0] == first_line
     assert description.splitlines()[-1] == f"- convnet (version 2) since {old['champion_since']}. {old['champion_why']}"
+    told = [json.loads(line) for line in Path("promotions.jsonl").read_text().splitlines()]
+    assert [(one["model"], one["version"], one["before"], one["network"]) for one in told] == [
+        (NAME, "2", None, "convnet"),
+        (NAME, "3", "2", "perceptron"),
+    ]
+    assert told[1]["why"] == new["champion_why"]
 
 
 def test_a_lost_store_is_filled_again_once(
@@ -105,11 +116,13 @@ def test_a_lost_store_is_filled_again_once(
 ) -> None:
     run_all()
     before = summary()
+    told = Path("promotions.jsonl").read_text()
     mlflow_store.write_bytes(empty_database.read_bytes())
     refill.main([])
     assert summary() == before
+    assert Path("promotions.jsonl").read_text() == told, "nobody was promoted"
     said = capsys.readouterr().out
-    parts = "run, curve, training files, ONNX model, version 1 of inkwell-mnist-sample, evaluation metrics"
+    parts = "run, curve, training files, model, version 1 of inkwell-mnist-sample, evaluation metrics"
     assert f"perceptron: {parts}" in " ".join(said.split())
     refill.main([])
     assert summary() == before
@@ -145,7 +158,7 @@ def test_what_is_not_there_yet_is_not_asked_for(project: Path) -> None:
 def test_the_champion_alone_is_filled_in_where_nothing_else_was_pulled(
     project: Path, mlflow_store: Path, empty_database: Path
 ) -> None:
-    promote.main([])
+    promote_and_crown()
     for folder in ("models/trained", "models/candidates", "reports/validation", "reports/audit"):
         shutil.rmtree(project / folder)
     mlflow_store.write_bytes(empty_database.read_bytes())
@@ -161,7 +174,7 @@ def test_the_champion_alone_is_filled_in_where_nothing_else_was_pulled(
 def test_without_even_a_champion_nothing_is_filled_in_and_nothing_fails(
     project: Path, mlflow_store: Path, empty_database: Path
 ) -> None:
-    promote.main([])
+    promote_and_crown()
     for folder in ("models", "reports/validation", "reports/audit"):
         shutil.rmtree(project / folder)
     mlflow_store.write_bytes(empty_database.read_bytes())
@@ -169,18 +182,43 @@ def test_without_even_a_champion_nothing_is_filled_in_and_nothing_fails(
     assert store.open_store().get_registered_model(NAME).aliases == {}
 
 
+def test_an_experiment_registers_and_is_crowned_only_where_it_is_kept(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_all()
+    before = store.open_store().get_registered_model(NAME)
+    made_up.train(project, "perceptron", gain=0.3)
+    made_up.evaluate(project, "perceptron", 0)
+    made_up.audit(project, "perceptron")
+    (project / ".dvc/tmp").mkdir(parents=True)
+    with monkeypatch.context() as inside:
+        for name, value in (("NAME", "slack-toea"), ("BASELINE", "0" * 40), ("ROOT", str(project))):
+            inside.setenv(getattr(dvc_experiment, name), value)
+        run_all()
+    refill.main([])
+    client = store.open_store()
+    after = client.get_registered_model(NAME)
+    assert (after.aliases, after.tags) == (before.aliases, before.tags)
+    made = max(client.search_model_versions(f"name = '{NAME}'"), key=lambda one: int(one.version))
+    assert made.tags["dvc_exp_name"] == registry.left_by() == "slack-toea"
+
+    crown.main([])
+    assert client.get_model_version_by_alias(NAME, "champion").version == made.version
+    assert registry.left_by() is None
+
+
 def test_since_when_can_be_told(project: Path) -> None:
-    promote.main([])
+    promote_and_crown()
     client = store.open_store()
     client.delete_registered_model(NAME)
-    registry.publish_promotion(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    registry.publish_promotion(since=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     assert "since 2026-01-02 03:04:05 UTC" in client.get_registered_model(NAME).description
 
 
 @pytest.fixture
 def updated(project: Path, mlflow_store: Path, empty_database: Path) -> Path:
     """The project with models/best and a store of the last version, and candidates of this one."""
-    promote.main([])
+    promote_and_crown()
     best = project / "models/best"
     last_version.take_back(best)
     mlflow_store.write_bytes(empty_database.read_bytes())

@@ -10,7 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipeline.tracking import exports, runs, store
+from pipeline.tracking import exports, pyfunc, runs, shown, store
 from pipeline.tracking.runkey import hash_path, inputs
 from tests.pipeline.tracking import project as made_up
 
@@ -39,7 +39,7 @@ def test_a_run_bears_what_leads_back_to_its_inputs(project: Path) -> None:
     assert run.info.run_id == run_id
     assert run.info.status == "FINISHED"
     assert run.info.run_name == f"convnet-{read.key[:8]}"
-    assert run.data.params["networks.convnet.width"] == "32"
+    assert (run.data.params["width"], run.data.params["augment.rotate"]) == ("32", "15.0")
     tags = run.data.tags
     assert (tags["stage"], tags["network"], tags["source"], tags["run_key"]) == (
         "train",
@@ -74,6 +74,52 @@ def test_the_commit_stands_on_the_run_and_whether_its_code_is_in_it(project: Pat
     assert (clean["git_dirty"], dirty["git_dirty"]) == ("false", "true")
 
 
+def test_networks_are_compared_by_hyperparameters_of_one_name(project: Path) -> None:
+    for network in made_up.NETWORKS:
+        runs.publish_training(network)
+    one, other = (the_run(network).data for network in made_up.NETWORKS)
+    shared = one.params.keys() & other.params.keys()
+    assert {"kind", "epochs", "batch_size", "learning_rate", "weight_decay", "train.seed"} <= shared
+    assert not any(name.startswith("networks.") for name in one.params | other.params)
+    assert (one.tags["network"], other.tags["network"]) == tuple(made_up.NETWORKS)
+    key = json.loads(Path("models/trained/convnet/run.json").read_text())["run_key"]
+    assert key == other.tags["run_key"] == inputs("train@convnet").key, "the names in run.json are what they were"
+
+
+def test_a_run_of_the_last_version_gets_the_common_names_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(shown, "hyperparameters", lambda params, _network: params)
+        runs.publish_training("convnet")
+    assert runs.publish_training("convnet") == ["parameters"]
+    assert runs.publish_training("convnet") == []
+    assert the_run().data.params["width"] == the_run().data.params["networks.convnet.width"] == "32"
+
+
+def test_each_data_set_has_schema_digest_and_profile_the_test_set_among_them(project: Path) -> None:
+    digits = np.random.default_rng().integers(0, 10, 8, dtype=np.uint8)
+    np.save(project / "data/processed/test/labels.npy", digits)
+    runs.publish_evaluation("convnet")
+    sets = {one.dataset.name: one for one in the_run().inputs.dataset_inputs}
+    assert set(sets) == {f"mnist-sample-{split}" for split in ("train", "val", "test")}
+    test = sets["mnist-sample-test"]
+    assert test.tags[0].value == "testing"
+    assert test.dataset.digest == hash_path(project / "data/processed/test")[:32]
+    schema = json.loads(test.dataset.schema)["mlflow_tensorspec"]
+    assert '"shape": [-1, 28, 28]' in schema["features"]
+    profile = json.loads(test.dataset.profile)
+    assert profile["num_rows"] == 8
+    assert [profile[f"of digit {digit}"] for digit in range(10)] == np.bincount(digits, minlength=10).tolist()
+    assert runs.publish_evaluation("convnet") == []
+
+
+def test_a_user_without_a_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(shown.getpass, "getuser", unknown)
+    assert shown.user() == str(os.getuid())
+
+
 def test_a_training_that_was_killed_goes_on_in_its_run(project: Path) -> None:
     code = (
         "import os; from pipeline.tracking import runs, runkey\n"
@@ -94,6 +140,7 @@ def test_a_training_that_was_killed_goes_on_in_its_run(project: Path) -> None:
 def test_a_run_that_another_living_process_trains_is_not_taken_from_it(project: Path) -> None:
     client = store.open_store()
     with runs.training("convnet", "mnist-sample", inputs("train@convnet")) as run_id:
+        assert run_id
         client.set_tag(run_id, "owner.pid", str(os.getppid()))
         started = store.psutil.Process(os.getppid()).create_time()
         client.set_tag(run_id, "owner.started", str(started))
@@ -145,19 +192,19 @@ def test_publishing_shows_curves_metrics_gates_files_and_the_model(project: Path
 
     model: Any = client.get_logged_model(run.outputs.model_outputs[0].model_id)
     info = mlflow.models.get_model_info(model.model_uri)
-    assert [one.name for one in info.signature.inputs] == ["pixels"]
-    assert info.signature.inputs.inputs[0].shape == (-1, 28, 28)
-    assert [one.name for one in info.signature.outputs] == ["probabilities", "logits", "novelty"]
+    assert info.signature.inputs is None
+    assert [one.name for one in info.signature.outputs] == list(pyfunc.COLUMNS)
     answer = mlflow.pyfunc.load_model(model.model_uri).predict(example(model))
-    assert answer["probabilities"].shape == (1, 10)
+    assert list(answer) == list(pyfunc.COLUMNS)
+    assert "digits_alone" not in run.data.params
     metrics = {one.key: one.value for one in model.metrics}
     assert (metrics["val/accuracy"], metrics["gate/error"]) == (0.98, 0.01)
 
 
-def example(model: Any) -> dict[str, Any]:
+def example(model: Any) -> np.ndarray:
     """The logged input example."""
     folder = Path(mlflow.artifacts.download_artifacts(model.model_uri))
-    return {"pixels": np.array(json.loads((folder / "input_example.json").read_text())["pixels"], np.float32)}
+    return np.array(json.loads((folder / "input_example.json").read_text()), np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -210,11 +257,12 @@ def test_each_export_of_a_training_is_a_version_with_a_key_of_its_own(project: P
     for version, abstained in zip(found, ("0.014", "0.02"), strict=True):
         assert (version.tags["network"], version.tags["run_key"]) == ("convnet", run.data.tags["run_key"])
         assert (version.run_id, version.tags["gates"]) == (run.info.run_id, "passed")
-        assert version.description == "convnet: 98.00% on validation"
+        assert version.description.startswith("convnet: 98.00% on validation. Takes images")
         model = exports.find_model(store.open_store(), run, version.tags["model_sha256"])
         assert model is not None
+        assert version.tags["owner"] == model.tags["owner"] == run.data.tags["mlflow.user"]
         assert model.params["calibration.abstention"] == abstained
-        assert model.params["networks.convnet.width"] == "32"
+        assert model.params["width"] == "32"
         metrics = {metric.key: metric.value for metric in model.metrics or []}
         assert (metrics["val/accuracy"], metrics["gate/error"]) == (0.98, 0.01), "of each model, though it is the same"
 
