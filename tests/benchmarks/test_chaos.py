@@ -12,7 +12,17 @@ from benchmarks.chaos import Blow
 from tests.pipeline.test_end_to_end import Checkout
 
 STAGES = ["download", "preprocess", "train@perceptron"]
-MAKEFILE = "run:\n\t@python -m pipeline.ending dvc repro\n"
+MAKEFILE = "run:\n\t@python run.py\n"
+RUN = """
+import subprocess, sys
+from pipeline import checkout, ending
+
+ending.watch("run", ending.RUN_S, polite=True)
+with checkout.held():
+    checkout.mend_lock()
+    sys.exit(subprocess.run([sys.executable, "-m", "pipeline.ending", "dvc", "repro"]).returncode)
+"""
+"""What `python -m pipeline` does, but for its table of networks, of which there are none."""
 
 
 def checkout(folder: Path) -> Path:
@@ -26,6 +36,7 @@ def checkout(folder: Path) -> Path:
     params["networks"]["perceptron"]["epochs"] = 20
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     (folder / "Makefile").write_text(MAKEFILE)
+    (folder / "run.py").write_text(RUN)
     return folder
 
 
@@ -41,9 +52,10 @@ def test_a_run_that_is_ended_five_times_comes_to_the_same_bytes(tmp_path):
     seconds = chaos.Trial(calm, STAGES, ["make", "run"], tmp_path / "calm.log").calm()
     assert list(seconds) == STAGES
     seed = random.randrange(1000)
-    blows = chaos.plan(STAGES, 5, seed)
+    blows = chaos.plan(STAGES, 6, seed)  # the last comes too late where training has become quicker
     dealt = chaos.Trial(struck, STAGES, ["make", "run"], tmp_path / "struck.log").struck(blows, seconds)
-    assert [one.blow for one in dealt] == blows, seed
+    assert len(dealt) >= 5, seed
+    assert [one.blow for one in dealt] == blows[: len(dealt)], seed
     assert all(one.gone_s is not None for one in dealt), (seed, dealt)
     assert chaos.differences(calm, struck) == [], (seed, dealt)
     assert chaos.mlflow_runs(struck) == {"FINISHED": 1}
