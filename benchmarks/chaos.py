@@ -29,6 +29,7 @@ from typing import Any
 import psutil
 import yaml
 
+from benchmarks.clone import last_commit
 from pipeline import ending
 from pipeline.audits.gates import GATES
 from pipeline.paths import RESUME
@@ -254,13 +255,7 @@ def differences(calm: Path, struck: Path) -> list[str]:
 def prepare(folder: Path, project: Path) -> None:
     """Make a clone of a project's last commit in a folder, with small networks."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for words in (
-        ("git", "init", "--quiet"),
-        ("git", "fetch", "--quiet", str(project.absolute()), "HEAD"),
-        ("git", "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"),
-    ):
-        subprocess.run(words, cwd=folder, check=True)
+    last_commit(project, folder)
     (folder / ".venv").symlink_to(sys.prefix)
     params = cut(yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8")) | {"candidates": ["convnet"]})
     params["data"]["split"]["test"] = TEST

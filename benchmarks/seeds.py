@@ -27,6 +27,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.clone import last_commit
 from pipeline.paths import EVALUATIONS, RESUME, VERDICTS
 
 NETWORK = "convnet"
@@ -123,10 +124,7 @@ def prepare(job: Job, source: str) -> Path:
     """The job's workplace as its folder: this project as last committed, with the job in params.yaml."""
     folder = workplace(job)
     project = Path.cwd()
-    folder.mkdir(parents=True, exist_ok=True)
-    command(folder, "git", "init", "--quiet")
-    command(folder, "git", "fetch", "--quiet", str(project), "HEAD")
-    command(folder, "git", "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
+    last_commit(project, folder)
     cache = command(project, sys.executable, "-m", "dvc", "cache", "dir").strip()
     command(folder, sys.executable, "-m", "dvc", "config", "--quiet", "--local", "cache.dir", cache)
     params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))

@@ -26,12 +26,17 @@ def ask_here_directly() -> None:
             os.environ[variable] = ",".join(dict.fromkeys([*spared, *HERE]))
 
 
-def bear_a_name() -> None:
-    """Call a user by number where the system knows no name, as in many a container: DVC and MLflow ask for one."""
+def user() -> str:
+    """Who runs this: the name, or the number where the system knows none, as in many a container."""
     try:
-        getpass.getuser()
-    except KeyError:
-        os.environ["LOGNAME"] = str(os.getuid())
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def bear_a_name() -> None:
+    """Have DVC and MLflow, which ask for a name, find it."""
+    os.environ["LOGNAME"] = user()
 
 
 print_anyway()

@@ -24,6 +24,7 @@ from pipeline.data.sources import SOURCES
 from pipeline.paths import EVALUATIONS, VERDICTS
 from pipeline.serve import SOURCE as SERVED
 from pipeline.tracking import registry
+from pipeline.tracking.git import git
 
 DVC = (sys.executable, "-m", "pipeline.ending", "dvc")
 PARAMS = Path("params.yaml")
@@ -113,10 +114,6 @@ def verdict(gates: list[dict[str, Any]]) -> str:
 def changed() -> list[str]:
     """The project's files under version control that differ from the last commit; what else a repository has is not
     its own."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace").stdout
-
     here = git("rev-parse", "--show-prefix").strip()
     entries = git("status", "--porcelain", "--no-renames", "-z", "--", ".").split("\0")
     return [entry[3:].removeprefix(here) for entry in entries if entry]

@@ -74,12 +74,14 @@ def pair(first: Found, second: Found, split: str) -> Paired | None:
     return comparison.paired(first.answers[split], second.answers[split])
 
 
-def facts(found: Found) -> dict[str, str]:
-    """What a run is, in short."""
-    tags = found.run.data.tags
+def facts(first: Found, second: Found) -> list[tuple[str, str, str]]:
+    """What the two runs are, in short: a row each, with name, first and second."""
     named = {"network": "network", "data": "source", "run key": "run_key", "commit": "git_commit", "gates": "gates"}
-    told = {name: tags.get(tag, "–")[:60] for name, tag in named.items()}
-    return {"run": found.run.info.run_id, **told, "status": found.run.info.status}
+    runs = first.run, second.run
+    rows = {"run": [run.info.run_id for run in runs]}
+    rows |= {name: [run.data.tags.get(tag, "–")[:60] for run in runs] for name, tag in named.items()}
+    rows["status"] = [run.info.status for run in runs]
+    return [(name, one, other) for name, (one, other) in rows.items()]
 
 
 def parameters(first: Found, second: Found) -> pd.DataFrame:
@@ -107,8 +109,8 @@ def show(console: Console, first: Found, second: Found, tested: dict[str, Paired
     """Print what differs."""
     heads = names(first, second)
     head = Table("", *heads)
-    for (name, one), other in zip(facts(first).items(), facts(second).values(), strict=True):
-        head.add_row(name, one, other)
+    for row in facts(first, second):
+        head.add_row(*row)
     console.print(head)
     for note in first.notes + second.notes:
         console.print(f"Mind: {note}.", style="yellow", soft_wrap=True)
@@ -137,10 +139,7 @@ def show_paired(console: Console, split: str, paired: Paired, heads: Sequence[st
         difference = f"{one.second - one.first:+.5f}"
         tests.add_row(one.name, f"{one.first:.5f}", f"{one.second:.5f}", difference, f"{one.p:.3g}", one.test)
     console.print(tests)
-    for rows, right, wrong, side in (
-        (paired.first_alone, heads[0], heads[1], "second"),
-        (paired.second_alone, heads[1], heads[0], "first"),
-    ):
+    for rows, right, wrong, side in sides(paired, heads):
         told = [
             f"{row} ({label}, taken for {digit})"
             for row, label, digit in rows[["row", "label", f"digit_{side}"]].head(LISTED).itertuples(index=False)
@@ -148,6 +147,12 @@ def show_paired(console: Console, split: str, paired: Paired, heads: Sequence[st
         more = ", ..." if len(rows) > LISTED else ""
         which = f": {', '.join(told)}{more}" if told else ""
         console.print(f"{right} alone gets {len(rows)} that {wrong} does not{which}", highlight=False)
+
+
+def sides(paired: Paired, heads: Sequence[str]) -> list[tuple[pd.DataFrame, str, str, str]]:
+    """What only the one gets, its name, the other's, and which of the two the other is; then the other way round."""
+    first, second = heads
+    return [(paired.first_alone, first, second, "second"), (paired.second_alone, second, first, "first")]
 
 
 def names(first: Found, second: Found) -> list[str]:
@@ -166,10 +171,7 @@ def draw(first: Found, second: Found, tested: dict[str, Paired]) -> list[tuple[s
     figures = [("Validation error and loss over the epochs.", curves(first.curve, second.curve, heads))]
     for split, paired in tested.items():
         images = at_hand(split, paired)
-        for rows, right, wrong, side in (
-            (paired.first_alone, heads[0], heads[1], "second"),
-            (paired.second_alone, heads[1], heads[0], "first"),
-        ):
+        for rows, right, wrong, side in sides(paired, heads):
             if images is not None and len(rows):
                 title = f"{split}: {len(rows)} that {right} alone gets, with what {wrong} takes them for"
                 of_them = f" The surest {SHOWN} of them." if len(rows) > SHOWN else ""
@@ -194,7 +196,7 @@ def write_page(
     """Write the comparison as a page that asks no other host for anything."""
     page = template("comparison.html").render(
         names=names(first, second),
-        facts=[(name, one, facts(second)[name]) for name, one in facts(first).items()],
+        facts=facts(first, second),
         notes=first.notes + second.notes,
         parameters=[[text(value) for value in row] for row in parameters(first, second).itertuples(index=False)],
         metrics=[[text(value) for value in row] for row in metrics(first, second).itertuples(index=False)],

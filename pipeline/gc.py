@@ -12,7 +12,6 @@ or superseded; nothing else. A cache or a store that others may use too is left 
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,12 +30,12 @@ from pipeline.paths import RESUME
 from pipeline.promote import REPORT
 from pipeline.tracking import runkey, superseded
 from pipeline.tracking.away import StoreError
+from pipeline.tracking.git import git
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
 RESTING = 3600.0  # seconds without a change after which a training is taken to be broken off
-LOCK = Path("dvc.lock")
 
 
 @dataclass(frozen=True)
@@ -137,10 +136,10 @@ def needed(repo: "Repo", cache: Path) -> Kept:
             hashes.add(folder)
     for folder in [one for one in hashes if one.endswith(".dir")]:
         for objects in (cache, release.OBJECTS):
-            if at(objects, folder).exists():
+            if release.at(objects, folder).exists():
                 files = dict(release.files(folder, objects))
                 hashes |= set(files.values())
-                if "run.json" in files and at(objects, files["run.json"]).exists():
+                if "run.json" in files and release.at(objects, files["run.json"]).exists():
                     run_keys.add(json.loads(release.read(files["run.json"], objects))["run_key"])
     refs = git("for-each-ref", "--format=%(refname)", "refs/exps").split()
     return Kept(hashes, run_keys, {ref.rpartition("/")[-1] for ref in refs})
@@ -153,11 +152,6 @@ def revisions(repo: "Repo") -> Iterator[str]:
     yield "workspace"
     if isinstance(repo.scm, Git):
         yield from repo.brancher(revs=["HEAD"], all_branches=True, all_tags=True, all_experiments=True)
-
-
-def at(objects: Path, md5: str) -> Path:
-    """Where a folder with DVC's layout has the file or folder with a hash."""
-    return objects / md5[:2] / md5[2:]
 
 
 def unused(cache: Path, hashes: set[str]) -> Iterator[Waste]:
@@ -193,15 +187,15 @@ def age(folder: Path) -> float:
 
 def orphans(repo: "Repo", kept: Kept, cache: Path) -> Iterator[Waste]:
     """Outputs of stages that dvc.lock knows and dvc.yaml has no longer; not what git has, nor what is here alone."""
-    if not LOCK.exists():
+    if not checkout.LOCK.exists():
         return
     stages = repo.index.stages
     present = {stage.name for stage in stages}
     made = {output.def_path for stage in stages for output in stage.outs}
-    for name, stage in yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"].items():
+    for name, stage in yaml.safe_load(checkout.LOCK.read_text(encoding="utf-8"))["stages"].items():
         for out in stage.get("outs", []) if name not in present else []:
             path = Path(out["path"])
-            only_here = out["md5"] in kept.hashes and not at(cache, out["md5"]).exists()
+            only_here = out["md5"] in kept.hashes and not release.at(cache, out["md5"]).exists()
             if path.exists() and out["path"] not in made and not only_here and not in_git(path):
                 yield Waste(str(path), f"dvc.yaml has no stage {name}", [path], partial(remove, [path]))
 
@@ -209,11 +203,6 @@ def orphans(repo: "Repo", kept: Kept, cache: Path) -> Iterator[Waste]:
 def in_git(path: Path) -> bool:
     """Whether git keeps a file, or a file of a folder."""
     return bool(git("ls-files", "--", str(path)))
-
-
-def git(*arguments: str) -> str:
-    """What a command of git's prints; nothing where it fails."""
-    return subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace").stdout
 
 
 def remove(paths: Sequence[Path]) -> None:

@@ -80,9 +80,14 @@ def files(folder: str, objects: Path = OBJECTS) -> Iterator[tuple[str, str]]:
         yield entry["relpath"], entry["md5"]
 
 
+def at(objects: Path, md5: str) -> Path:
+    """Where a folder with DVC's layout has the file or the folder with a hash."""
+    return objects / md5[:2] / md5[2:]
+
+
 def read(md5: str, objects: Path = OBJECTS) -> bytes:
     """The bytes with a hash. Raises DataError."""
-    path = objects / md5[:2] / md5[2:]
+    path = at(objects, md5)
     remedy = f"`git restore {FOLDER}` brings it back"
     try:
         content = path.read_bytes()

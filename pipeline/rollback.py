@@ -34,7 +34,6 @@ from pipeline.tracking.away import StoreError
 from pipeline.tracking.runkey import hash_path
 
 PARAMS = Path("params.yaml")
-LOCK = Path("dvc.lock")
 FILES = {"model.onnx", "export.json", "run.json", "val.parquet", "verdicts.json"}
 """What models/best holds."""
 CROWN = "crown"
@@ -154,7 +153,7 @@ def find(version: str, objects: Path) -> str | None:
         folder = listed.parent.name + listed.name
         files = {one["relpath"]: one["md5"] for one in json.loads(listed.read_bytes())}
         if files.keys() >= FILES:
-            model = objects / files["model.onnx"][:2] / files["model.onnx"][2:]
+            model = release.at(objects, files["model.onnx"])
             if model.exists() and hash_path(model).startswith(version):
                 return folder
     return None
@@ -219,7 +218,7 @@ def with_withdrawn(text: str, versions: Sequence[str]) -> str:
 def unless_it_fails(kept: Path) -> Iterator[None]:
     """Put models/best, the reports, params.yaml and dvc.lock back where the block fails."""
     kept.mkdir()
-    files = [path for path in (PARAMS, LOCK, REPORT, CARD) if path.exists()]
+    files = [path for path in (PARAMS, checkout.LOCK, REPORT, CARD) if path.exists()]
     for path in files:
         shutil.copy2(path, kept / path.name)
     folders = [path for path in (BEST, release.DIST) if path.exists()]

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import wraps
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline import ending, outputs
 from pipeline.data.errors import DataError
 from pipeline.params import ParamsError
+from pipeline.tracking import away
 from pipeline.tracking.away import StoreError
 from serving.model.recogniser import ModelError
 
@@ -77,7 +78,7 @@ def stage(name: str, **arguments: str) -> Callable[[Callable[..., None]], Callab
 
 def is_full(error: BaseException) -> bool:
     """Whether an error, or one that it comes from, is that of a disk without room."""
-    for one in chain(error):
+    for one in away.chain(error):
         if getattr(one, "errno", None) in NO_ROOM or any(told in str(one) for told in NO_ROOM_TOLD):
             return True
     return shutil.disk_usage(Path()).free < LEAST_ROOM
@@ -90,13 +91,5 @@ def is_of_mlflow(error: BaseException) -> bool:
 
 def cause(error: BaseException) -> str:
     """The first line of what an error comes from in the end."""
-    *_, first = chain(error)
+    *_, first = away.chain(error)
     return str(first).partition("\n")[0]
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, the one that it comes from, and so on."""
-    one: BaseException | None = error
-    while one:
-        yield one
-        one = one.__cause__ or one.__context__

@@ -15,16 +15,26 @@ def summarise(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float 
     to the one-hot label; ece, the expected calibration error over 15 equal bins of confidence (Guo et al. 2017).
     """
     wrong = int((probabilities.argmax(1) != labels).sum())
-    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     bins = reliability(probabilities, labels)
     return {
         "accuracy": 1 - wrong / len(labels),
         "errors": wrong,
         "images": len(labels),
-        "nll": float(-np.log(np.maximum(of_truth, SMALLEST)).mean()),
-        "brier": float(((probabilities - np.eye(10)[labels]) ** 2).sum(1).mean()),
+        "nll": float(log_loss(probabilities, labels).mean()),
+        "brier": float(brier(probabilities, labels).mean()),
         "ece": float((bins["images"] * (bins["accuracy"] - bins["confidence"]).abs()).sum() / len(labels)),
     }
+
+
+def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Each image's negative log-likelihood in nats, float64 [N]."""
+    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(of_truth, SMALLEST)))
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Each image's squared distance to the one-hot label, float64 [N]."""
+    return np.asarray(((probabilities - np.eye(DIGITS)[labels]) ** 2).sum(1))
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame:

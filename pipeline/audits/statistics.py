@@ -105,11 +105,6 @@ class Comparison:
     champion_only: int
     p: float
 
-    @property
-    def net_errors(self) -> int:
-        """How many errors more the candidate makes."""
-        return self.candidate_only - self.champion_only
-
 
 def mcnemar(candidate: np.ndarray, champion: np.ndarray) -> Comparison:
     """Compare two models' errors, bool [N] on the same images (McNemar 1947; exact, by the binomial distribution)."""

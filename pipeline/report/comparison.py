@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
+from pipeline.audits.scores import brier, log_loss
 from pipeline.audits.statistics import Comparison, mcnemar
 
 RESAMPLES = 1999
-SMALLEST = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Paired:
 
     @property
     def first_alone(self) -> pd.DataFrame:
-        """What only the first gets right, its surest answers first."""
-        right = self.answers["digit_first"] == self.answers["label"]
-        other = self.answers["digit_second"] == self.answers["label"]
-        return self.answers[right & ~other].sort_values("confidence_second", ascending=False, kind="stable")
+        """What only the first gets right, the second's surest errors first."""
+        return self._alone("first", "second")
 
     @property
     def second_alone(self) -> pd.DataFrame:
         """What only the second gets right, the first's surest errors first."""
-        right = self.answers["digit_second"] == self.answers["label"]
-        other = self.answers["digit_first"] == self.answers["label"]
-        return self.answers[right & ~other].sort_values("confidence_first", ascending=False, kind="stable")
+        return self._alone("second", "first")
+
+    def _alone(self, one: str, other: str) -> pd.DataFrame:
+        right, too = (self.answers[f"digit_{side}"] == self.answers["label"] for side in (one, other))
+        return self.answers[right & ~too].sort_values(f"confidence_{other}", ascending=False, kind="stable")
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
@@ -76,16 +76,6 @@ def paired(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
         if f"confidence_{side}" not in joined:
             joined[f"confidence_{side}"] = np.nan
     return Paired(joined, errors, measures)
-
-
-def log_loss(probabilities: NDArray[np.float64], labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Each image's negative log-likelihood in nats, [N], of probabilities, [N, 10]."""
-    return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST))
-
-
-def brier(probabilities: NDArray[np.float64], labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Each image's squared distance to the one-hot label, [N], of probabilities, [N, 10]."""
-    return np.asarray(((probabilities - np.eye(10)[labels]) ** 2).sum(axis=1))
 
 
 def sign_flip(differences: NDArray[np.float64]) -> float:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pipeline import user
 from pipeline.tracking import dvc_experiment
 from pipeline.tracking.runkey import digest, hash_path, read_json
-from pipeline.tracking.shown import hyperparameters, user
+from pipeline.tracking.shown import hyperparameters
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,7 +8,6 @@ the store has already is left as it is, so that the command may run as often as 
 """
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,6 +20,7 @@ from rich.progress import track
 from pipeline import params, release
 from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
 from pipeline.tracking import address, away, registry, runs, store
+from pipeline.tracking.git import git
 
 REMEDY = "`dvc repro -sf crown` makes it MLflow's too, `git restore . && dvc checkout && dvc repro` goes back."
 
@@ -73,14 +73,8 @@ def fill(console: Console) -> None:
 
 def committed(path: Path) -> datetime | None:
     """When git last saw a file change; None if it differs from what is committed, or git does not know it."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments, "--", str(path)], capture_output=True, encoding="utf-8", errors="replace"
-        ).stdout.strip()
-
-    date = git("log", "-1", "--format=%cI")
-    return datetime.fromisoformat(date) if date and not git("status", "--porcelain") else None
+    date = git("log", "-1", "--format=%cI", "--", str(path)).strip()
+    return datetime.fromisoformat(date) if date and not git("status", "--porcelain", "--", str(path)) else None
 
 
 if __name__ == "__main__":

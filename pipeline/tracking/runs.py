@@ -5,16 +5,16 @@ so each may run as often as one likes, and any of them fills in what came before
 """
 
 import csv
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import outputs
+from pipeline import outputs, user
 from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, PROCESSED, TRAINED, VALIDATION, VERDICTS
 from pipeline.tracking import away, claim, dvc_experiment, exports, runkey, shown, store
+from pipeline.tracking.git import git
 from pipeline.tracking.runkey import read_json
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def create_run(client: "MlflowClient", record: Record) -> "Run":
         | {f"input.{path}": sha for path, sha in hashes.items()}
         | {f"dvc.{path}": md5 for path, md5 in runkey.dvc_hashes().items() if runkey.covers(path, hashes)}
         | git_tags([*inputs["code"], "params.yaml", "dvc.yaml"])
-        | {"mlflow.user": shown.user(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
+        | {"mlflow.user": user(), "mlflow.source.name": "pipeline/train.py", "mlflow.source.type": "LOCAL"}
         | store.owner()
         | dvc_experiment.tags()
     )
@@ -218,12 +218,7 @@ def log_parameters(client: "MlflowClient", run: "Run", record: Record) -> list[s
 
 def git_tags(paths: list[str]) -> dict[str, str]:
     """The commit, and whether these paths differ from it; nothing outside a git repository."""
-
-    def git(*arguments: str) -> str | None:
-        done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace")
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if not (commit := git("rev-parse", "HEAD")):
+    if not (commit := git("rev-parse", "HEAD").strip()):
         return {}
     dirty = bool(git("status", "--porcelain", "--", *paths))
     return {"mlflow.source.git.commit": commit, "git_commit": commit, "git_dirty": str(dirty).lower()}

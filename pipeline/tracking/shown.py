@@ -1,8 +1,6 @@
-"""What is shown in MLflow of a run: hyperparameters that can be compared between networks, data sets, who ran it."""
+"""What is shown in MLflow of a run: hyperparameters that can be compared between networks, and data sets."""
 
-import getpass
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,11 +52,3 @@ def dataset(source: str, folder: Path, sha: str) -> "DatasetInput":
     else:
         found = Dataset(name, digest, "local", where)
     return DatasetInput(found, [InputTag("mlflow.data.context", SPLITS[folder.name])])
-
-
-def user() -> str:
-    """Who runs this: the name, or the number where the system knows none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

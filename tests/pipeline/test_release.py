@@ -1,6 +1,5 @@
 """The champion travels: what is in release/, how it gets there, and how a clone takes it out again."""
 
-import hashlib
 import json
 import os
 import random
@@ -23,7 +22,7 @@ from pipeline.paths import BEST
 from pipeline.tracking import refill, store
 from tests.pipeline.test_clone import git
 from tests.pipeline.tracking import project as made_up
-from tests.pipeline.workspace import ROOT, contents, dvc_repo
+from tests.pipeline.workspace import ROOT, contents, dvc_repo, put
 from tests.service.server import Server, wait_until
 
 MEGABYTES = 5
@@ -219,14 +218,6 @@ def store_away(project: Path, source: str) -> None:
         listed.append({"md5": put(content), "relpath": name})
     best = put(json.dumps(listed).encode(), ".dir")
     release.INDEX.write_text(json.dumps({source: {"network": "convnet", "dist": best, "best": best}}))
-
-
-def put(content: bytes, suffix: str = "") -> str:
-    md5 = hashlib.md5(content).hexdigest() + suffix
-    path = release.OBJECTS / md5[:2] / md5[2:]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return md5
 
 
 def test_a_clone_fills_mlflow_with_the_released_champion_and_says_what_is_missing(

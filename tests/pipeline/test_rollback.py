@@ -15,7 +15,7 @@ from pipeline.crown import main as tell_mlflow
 from pipeline.paths import BEST
 from pipeline.tracking import registry, store
 from tests.pipeline.tracking import project as made_up
-from tests.pipeline.workspace import ROOT, contents, dvc_repo
+from tests.pipeline.workspace import ROOT, contents, dvc_repo, put
 
 NAME = f"inkwell-{made_up.SOURCE}"
 PROMOTE = {
@@ -163,14 +163,6 @@ def test_the_files_come_from_whatever_holds_them(reigned: Path, tmp_path_factory
 def release_it(folder: Path) -> None:
     listed = [{"md5": put(path.read_bytes()), "relpath": path.name} for path in sorted(folder.iterdir())]
     put(json.dumps(listed).encode(), ".dir")
-
-
-def put(content: bytes, suffix: str = "") -> str:
-    md5 = hashlib.md5(content).hexdigest() + suffix
-    path = release.OBJECTS / md5[:2] / md5[2:]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return md5
 
 
 def test_without_a_champion_one_sentence_says_what_makes_it(project: Path) -> None:

@@ -1,5 +1,6 @@
 """A folder to run a stage in, with a params.yaml of its own; and where the real MNIST is, for tests that need it."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from dvc.repo import Repo
+
+from pipeline import release
 
 ROOT = Path(__file__).parents[2]
 REAL_MNIST = ROOT / os.environ.get("MNIST_MIRROR", "").removeprefix("file://")
@@ -26,6 +29,15 @@ def prepare(folder: Path, source: str, mirrors: Sequence[str] = ()) -> None:
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file under ``folder`` by its path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def put(content: bytes, suffix: str = "") -> str:
+    """Write content among the released files, and return its hash."""
+    md5 = hashlib.md5(content).hexdigest() + suffix
+    path = release.at(release.OBJECTS, md5)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return md5
 
 
 def dvc_repo(folder: Path, scm: bool = True) -> Repo:

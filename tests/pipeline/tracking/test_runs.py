@@ -1,3 +1,4 @@
+import getpass
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import mlflow
 import numpy as np
 import pytest
 
+from pipeline import user
 from pipeline.tracking import exports, pyfunc, runs, shown, store
 from pipeline.tracking.runkey import hash_path, inputs
 from tests.pipeline.tracking import project as made_up
@@ -116,8 +118,8 @@ def test_a_user_without_a_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch
     def unknown() -> str:
         raise KeyError("getpwuid(): uid not found")
 
-    monkeypatch.setattr(shown.getpass, "getuser", unknown)
-    assert shown.user() == str(os.getuid())
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    assert user() == str(os.getuid())
 
 
 def test_a_training_that_was_killed_goes_on_in_its_run(project: Path) -> None:
