@@ -122,7 +122,7 @@ def _is_whole(text: str) -> bool:
     except (yaml.YAMLError, Invalid, KeyError):
         return False
     entries = [entry for stage in stages.values() for entry in (*stage.get("deps", ()), *stage.get("outs", ()))]
-    last = "nfiles" if entries and entries[-1].get("md5", "").endswith(".dir") else "size"
+    last = "nfiles" if entries and str(entries[-1].get("md5")).endswith(".dir") else "size"
     return text.endswith("\n") and (not entries or last in entries[-1])
 
 

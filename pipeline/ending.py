@@ -49,7 +49,7 @@ def watch(name: str, patience_s: float = STAGE_S, polite: bool = False, parents:
         parents: whether it ends with its parents at all.
     """
     chain = _chain() if parents else []
-    if "DVC_STAGE" in os.environ and len(chain) == 1:
+    if chain and _is_below_dvc(chain[-1]):
         sys.exit(f"{name}: the run that began this is gone.")
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -109,13 +109,23 @@ def _be_worker(parent: int) -> None:
 def _chain() -> list[psutil.Process]:
     """This process and its parent, or of a stage that DVC runs all up to DVC; none of another process group."""
     chain = [psutil.Process()]
-    stage = os.environ.get("DVC_STAGE")
     with contextlib.suppress(psutil.Error):
         while (parent := chain[-1].parent()) and _is_of_group(parent.pid):
             chain.append(parent)
-            if not stage or parent.environ().get("DVC_STAGE") != stage:
+            if not _is_below_dvc(parent):
                 break
     return chain
+
+
+def _is_below_dvc(process: psutil.Process) -> bool:
+    """Whether DVC runs a process for the stage that this one is part of, which has its name from DVC."""
+    stage = os.environ.get("DVC_STAGE")
+    try:
+        return stage is not None and process.environ().get("DVC_STAGE") == stage
+    except psutil.NoSuchProcess:
+        return True  # it ended just now, before it was known who ran it
+    except psutil.AccessDenied:
+        return False  # another user's, as sudo is
 
 
 def _is_of_group(pid: int) -> bool:

@@ -105,12 +105,14 @@ def test_a_lock_file_cut_off_anywhere_makes_no_stage_run_again(repo: Repo, commi
         who = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
         subprocess.run(["git", *who, "commit", "--quiet", "-m", "lock"], check=True)
     mended = 0
-    for length in [0, *random.sample(range(len(whole)), 10)]:
+    tried = random.sample(range(len(whole)), 10)
+    for length in range(len(whole)):
         Path("dvc.lock").write_text(whole[:length])
         mended += checkout.mend_lock()
-        with Repo() as again:
-            again.reproduce()
-        assert Path("dvc.lock").read_text() == whole, length
+        if length in tried:
+            with Repo() as again:
+                again.reproduce()
+            assert Path("dvc.lock").read_text() == whole, length
     assert ran() == ["one", "two"]
     assert mended
     assert not checkout.mend_lock()
