@@ -144,8 +144,11 @@ def archive(bento: Path, file: Path) -> None:
     """Write the folder of a Bento to `file`, as `bentoml import` takes it. Equal folders give equal bytes."""
 
     def nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
-        return member.replace(mtime=moment, mode=mode, uid=0, gid=0, uname="", gname="", deep=False)
+        member.mtime = moment
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
 
     moment = int(datetime.fromisoformat(NO_TIME).timestamp())
     with tarfile.open(file, "w:xz") as packed:
