@@ -1,4 +1,4 @@
-"""What a user of BentoML types: docs/bentoml.md and the README's questions, in a fresh clone with the released champion."""
+"""What a user of BentoML types: docs/bentoml.md and the README's questions, in a clone with the released champion."""
 
 import json
 from pathlib import Path
