@@ -34,7 +34,7 @@ run: $(STAMP) ## run the pipeline on DATA: mnist-sample (default), mnist or uci-
 	@python -m pipeline $(DATA)
 
 test: $(STAMP) ## pass all tests
-	python -m pytest $(if $(filter true,$(CI)),--cov)
+	python -m pytest $(if $(filter true,$(CI)),--cov --durations=25)
 
 test-fast: $(STAMP) ## pass the tests that take seconds
 	python -m pytest -m "not slow"
