@@ -20,8 +20,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,17 @@ def named(found: Sequence[psutil.Process], part: str) -> list[psutil.Process]:
     return [process for process in found if part in told(process)]
 
 
+@contextmanager
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """Begin processes that a hang-up and Ctrl-C reach, even where this one was begun by nohup or in the background."""
+    before = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGHUP, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 KINDS: dict[str, Callable[[list[psutil.Process], psutil.Process | None], None]] = {
     "SIGKILL of the stage": lambda found, stage: send(signal.SIGKILL, *([stage] if stage else found[:1])),
     "SIGKILL of DVC": lambda found, _: send(signal.SIGKILL, *named(found, "dvc")),
@@ -182,7 +193,7 @@ class Trial:
         foreign = ("MLFLOW", "GIT_", "DVC_", "MAKE", "MFLAGS")
         own = {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
         environ = own | {"PATH": f"{Path(sys.executable).parent}:{own['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, signals_as_in_a_terminal():
             return subprocess.Popen(
                 self._command, cwd=self._folder, env=environ, stdout=log, stderr=log, start_new_session=True
             )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos import named, processes, told
+from benchmarks.chaos import named, processes, signals_as_in_a_terminal, told
 from tests.pipeline.workspace import ROOT, dvc_repo, prepare
 
 STANDIN = Path(__file__).with_name("standin.py")
@@ -34,15 +34,12 @@ Start = Callable[..., subprocess.Popen[bytes]]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start a command in the test's folder, in a group of its own, and wait until both workers write."""
     shutil.copy(STANDIN, tmp_path)
-    before = {
-        one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGHUP, signal.SIGINT)
-    }  # as nohup has them not
 
     def started(*command: str, **options: Any) -> subprocess.Popen[bytes]:
         own = {name: text for name, text in os.environ.items() if not name.startswith(("DVC_", "MAKE", "MLFLOW"))}
         path = f"{Path(sys.executable).parent}:{own['PATH']}"
         environ = own | {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-        with (tmp_path / "log").open("ab") as log:
+        with (tmp_path / "log").open("ab") as log, signals_as_in_a_terminal():
             process = subprocess.Popen(
                 command, cwd=tmp_path, env=environ, stdout=log, stderr=log, start_new_session=True, **options
             )
@@ -54,8 +51,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return process
 
     yield started
-    for number, handler in before.items():
-        signal.signal(number, handler)
     for process in processes(tmp_path):
         process.kill()
 
