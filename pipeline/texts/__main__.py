@@ -59,9 +59,9 @@ def repro(*arguments: str) -> None:
 def results(given: params.Params) -> Table:
     """A row for each network, and one for the weights that a person has set."""
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("network", "layers", "units", "loss", "parameters", "its text", "validation", "test", "seconds"):
+    for column in ("network", "layers", "units", "loss", "parameters", "its text", "validation", "test", "CPU seconds"):
         table.add_column(
-            column, justify="right" if column in ("parameters", "validation", "test", "seconds") else "left"
+            column, justify="right" if column in ("parameters", "validation", "test", "CPU seconds") else "left"
         )
     measured = json.loads(ACCURACY.read_text(encoding="utf-8"))
     for name, config in given.networks.items():

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import model_validator
 
 from pipeline.models.networks import Perceptron
 
@@ -23,7 +23,6 @@ class TextNetwork(Perceptron):
     kind: Literal["perceptron"] = "perceptron"
     data: Literal["processed", "digits8", "zero_or_one"]
     """the main pipeline's images, 28x28; UCI's, 8x8; of these the 0s and 1s alone"""
-    hidden: list[PositiveInt]
     outputs: Literal[1, 2, 10]
     """neurons; a single one says 1 where it is above its threshold, and else 0"""
     activation: Literal["sigmoid", "step", "relu"] = "sigmoid"
@@ -38,7 +37,7 @@ class TextNetwork(Perceptron):
         return self
 
     @property
-    def sizes(self) -> list[NonNegativeInt]:
+    def sizes(self) -> list[int]:
         """Of the layers, from pixels to outputs."""
         return [SIDES[self.data] ** 2, *self.hidden, self.outputs]
 

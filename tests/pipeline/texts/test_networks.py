@@ -56,7 +56,7 @@ def test_what_is_compared_differs_from_the_perceptron_in_one_thing(name):
 def test_the_perceptron_is_the_main_pipelines():
     main = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["networks"]["perceptron"]
     ours = NETWORKS["perceptron"]
-    assert {key: value for key, value in main.items() if value != getattr(ours, key)}.keys() == {"epochs"}
+    assert not {key: value for key, value in main.items() if value != getattr(ours, key)}
     images, labels = torch.rand(5, 1, 28, 28), torch.arange(5)
     torch.manual_seed(3)
     theirs = parse(main).build()
