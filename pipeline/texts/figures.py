@@ -17,6 +17,7 @@ from pipeline.texts import params, rule
 from pipeline.texts.networks import SIDES, TextNetwork
 from pipeline.texts.paths import REPORTS, TRAINED
 
+DPI = 96
 COLOURS = (plots.BLUE, plots.RED, "#059669", "#d97706", "#7c3aed", plots.GREY)
 
 
@@ -57,7 +58,7 @@ def learning(curves: Mapping[str, pd.DataFrame]) -> Figure:
     figure = Figure(figsize=(6.5, 3.4), layout="constrained")
     axes = figure.subplots()
     for (name, epochs), colour in zip(curves.items(), COLOURS, strict=False):
-        axes.plot(epochs["epoch"], 100 * (1 - epochs["val_accuracy"]), "o-", color=colour, markersize=3, label=name)
+        axes.plot(epochs["epoch"], 100 * (1 - epochs["val_accuracy"]), color=colour, label=name)
     axes.set(xlabel="epoch", ylabel="validation error, %", yscale="log")
     ticks = [2, 5, 10, 20, 50, 100]
     axes.set_yticks(ticks, [str(tick) for tick in ticks])
@@ -73,7 +74,7 @@ def gradients(curves: Mapping[str, pd.DataFrame]) -> Figure:
     for axes, (name, epochs) in zip(panels, curves.items(), strict=True):
         for column, colour in zip(map(str, epochs.filter(like="gradient_")), COLOURS, strict=False):
             layer = column.removeprefix("gradient_")
-            axes.plot(epochs["epoch"], epochs[column], "o-", color=colour, markersize=3, label=f"layer {layer}")
+            axes.plot(epochs["epoch"], epochs[column], color=colour, label=f"layer {layer}")
         axes.set(xlabel="epoch", yscale="log", title=name)
     panels[0].set(ylabel="gradient by the biases")
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=len(COLOURS))
@@ -98,7 +99,7 @@ def pictures(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, format="png", metadata={"Software": None})
+    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
 if __name__ == "__main__":
