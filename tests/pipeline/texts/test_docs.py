@@ -21,4 +21,6 @@ def test_the_table_is_the_committed_runs():
         layers, parameters, validation, test = rows[name]
         assert layers == "-".join(map(str, config.sizes))
         assert parameters == f"{config.parameters:,}"
-        assert [validation, test] == [f"{measured[name][part]:.2%}".replace("%", " %") for part in ("validation", "test")]
+        assert [validation, test] == [
+            f"{measured[name][part]:.2%}".replace("%", " %") for part in ("validation", "test")
+        ]
