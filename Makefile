@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve audit faults ui bench fast seeds fidelity memory soak overload chaos \
+.PHONY: help setup run test test-fast serve audit faults ui bench texts fast seeds fidelity memory soak overload chaos \
     vulnerabilities lint hooks refill release rollback gc lock clean
 
 help: ## list the targets
@@ -62,6 +62,9 @@ ui: $(STAMP) ## open MLflow on the training runs of the store in use, on HOST:PO
 
 bench: $(STAMP) ## measure speeds, as ratios against references in the same run (needs DATA=mnist to have run)
 	@python -m benchmarks
+
+texts: $(STAMP) ## train the networks of the introductory texts, and print what each reaches beside what its text says
+	@python -m pipeline.texts
 
 fast: $(STAMP) ## train the small ConvNet to 99 % in seconds
 	@python -m benchmarks.fast
