@@ -10,10 +10,11 @@ import { openTab, tabs } from "./tabs.js";
 
 let model = null;
 let source = null;
+let label; // which digit it is, where that is known
 
 const asker = new Asker(
-  (answer, { path, lighting }) => {
-    showAnswer(path === "explain" ? answer.answer : answer);
+  (answer, { path, lighting, label }) => {
+    showAnswer(path === "explain" ? answer.answer : answer, label);
     if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
   },
   (message) => { showFailure(message); showInside(null); },
@@ -24,11 +25,11 @@ function ask(lighting) {
   if (!source) return;
   const path = $("inside").hidden ? "predict" : "explain";
   if (path === "explain") awaitInside();
-  asker.ask({ path, source, lighting });
+  asker.ask({ path, source, lighting, label });
 }
 
-function changed(given) {
-  source = given;
+function changed(given, known) {
+  [source, label] = [given, known];
   if (source) return ask(false);
   asker.forget();
   showAnswer(null);
@@ -37,8 +38,8 @@ function changed(given) {
 
 const paper = new Paper($("paper"), $("nib"), changed, () => ask(true));
 
-function open(file) {
-  if (file) paper.open(file);
+function open(file, label) {
+  if (file) paper.open(file, label);
 }
 
 $("clear").addEventListener("click", () => paper.clear());
@@ -60,5 +61,6 @@ tabs((name) => { if (name === "inside") ask(true); });
 
 Promise.all([get("model"), get("page/card.json")]).then(([told, card]) => {
   model = told;
-  if (model) showModel(model, card ?? {}, (file) => { open(file); openTab("inside"); scrollTo({ top: 0 }); });
+  if (!model) return;
+  showModel(model, card ?? {}, (file, label) => { open(file, label); openTab("inside"); scrollTo({ top: 0 }); });
 });

@@ -9,7 +9,8 @@ const SENT = 280; // side of the picture that is sent
 const STEP = 20; // what an arrow key moves the pen by; with Shift a quarter
 
 export class Paper {
-  /** `changed(source)` is told of every change: a function that gives the image file to ask about, or null if blank.
+  /** `changed(source)` is told of every change: a function that gives the image file to ask about, or null if blank,
+   *  and which digit it is where that is known.
    *  `rested()` is told when a stroke or an image is complete. */
   constructor(canvas, nib, changed, rested) {
     Object.assign(this, { canvas, nib, changed, rested });
@@ -42,12 +43,13 @@ export class Paper {
     this.rested();
   }
 
-  async open(file) {
+  /** Lay an image on the paper, of which it may be known which digit it is. */
+  async open(file, label) {
     this.clear();
     this.opening = file;
     const image = await load(file);
     if (this.opening !== file) return; // cleared, or another one opened meanwhile
-    this.image = image;
+    this.image = { ...image, label };
     this.#redraw();
     this.rested();
   }
@@ -64,7 +66,7 @@ export class Paper {
     const { strokes, image } = this;
     this.canvas.parentElement.classList.toggle("drawn", Boolean(strokes.length || image));
     if (strokes.length) this.changed(() => this.#drawing());
-    else this.changed(image ? () => image.file : null);
+    else this.changed(image ? () => image.file : null, image?.label);
   }
 
   /** The drawing as it is sent: as it is shown where there is an image under it, else with a pen that suits its size. */

@@ -20,7 +20,7 @@ def test_each_step_from_the_ink_to_the_answer_is_shown(visitor):
     with visitor.page.expect_response("**/explain") as asked:
         visitor.click("#tab-inside")
     told = asked.value.json()
-    expect(visitor.page.locator("#steps > li")).to_have_count(len(told["layers"]) + 5)
+    expect(visitor.page.locator("#steps > li")).to_have_count(len(told["layers"]) + 5 + bool(told["reading"]["turned"]))
 
     arrived = visitor.looks_at(f"{step(visitor, 'What arrives')} canvas")
     assert 0.01 < dark(arrived).mean() < 0.3
