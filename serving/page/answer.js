@@ -17,11 +17,14 @@ const wells = Array.from({ length: 10 }, (_, digit) => {
 });
 $("wells").append(...wells.map((well) => well.row));
 
+let awaiting = true; // of the paper as it is there is no answer yet
+
 /** Show an answer of the service, or that there is none yet; `label`: which digit it truly is, where that is known. */
 export function showAnswer(answer, label) {
   $("digit").textContent = answer ? (answer.digit ?? "?") : "·";
   $("digit").classList.toggle("none", !answer || answer.abstained);
   [$("said").textContent, $("more").textContent] = answer ? words(answer) : ["Waiting for your pen.", ""];
+  awaiting = !answer;
   $("truth").textContent = answer && label !== undefined ? truth(answer.digit, label) : "";
   const empty = !answer || answer.reason === "blank";
   wells.forEach(({ row, share, fill }, digit) => {
@@ -35,7 +38,15 @@ export function showAnswer(answer, label) {
 
 export function showFailure(message) {
   showAnswer(null);
+  awaiting = false;
   $("said").textContent = message;
+}
+
+/** Say what is being waited for, or with "" that nothing is. */
+export function showNote(words) {
+  $("note").hidden = !words;
+  $("note").querySelector("span").textContent = words;
+  if (words && awaiting) $("said").textContent = "Waiting for the service.";
 }
 
 function words({ digit, confidence, probabilities, reason, prediction_set }) {

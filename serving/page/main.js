@@ -1,10 +1,11 @@
 // Inkwell's page: what is on the paper is asked about, and the answer is shown, from outside or from inside.
 
-import { showAnswer, showFailure } from "./answer.js";
+import { showAnswer, showFailure, showNote } from "./answer.js";
 import { Asker, get } from "./ask.js";
 import { $ } from "./dom.js";
 import { awaitInside, showInside } from "./inside.js";
 import { showModel } from "./model.js";
+import { due, restart } from "./pace.js";
 import { Paper } from "./paper.js";
 import { openTab, tabs } from "./tabs.js";
 
@@ -19,11 +20,12 @@ const asker = new Asker(
   },
   (message) => { showFailure(message); showInside(null); },
   (is) => $("reading").setAttribute("aria-busy", is),
+  showNote,
 );
 
 function ask(lighting) {
   if (!source) return;
-  const path = $("inside").hidden ? "predict" : "explain";
+  const path = !$("inside").hidden && (lighting || due()) ? "explain" : "predict";
   if (path === "explain") awaitInside();
   asker.ask({ path, source, lighting, label });
 }
@@ -31,6 +33,7 @@ function ask(lighting) {
 function changed(given, known) {
   [source, label] = [given, known];
   if (source) return ask(false);
+  restart();
   asker.forget();
   showAnswer(null);
   showInside(null);
@@ -57,10 +60,18 @@ addEventListener("drop", (event) => {
   open(event.dataTransfer.files[0]);
 });
 
-tabs((name) => { if (name === "inside") ask(true); });
+let learning = null;
 
-Promise.all([get("model"), get("page/card.json")]).then(([told, card]) => {
+/** Learn what is served, unless that is known or on its way; where it cannot be, another tab opened tries again. */
+async function learn() {
+  learning ??= Promise.all([get("model"), get("page/card.json")]);
+  const [told, card] = await learning;
+  if (model || !told) return void (learning = told && learning);
   model = told;
-  if (!model) return;
   showModel(model, card ?? {}, (file, label) => { open(file, label); openTab("inside"); scrollTo({ top: 0 }); });
+}
+
+tabs((name) => {
+  if (name === "inside") ask(true);
+  learn();
 });
