@@ -4,6 +4,7 @@ const PAUSE = 30; // milliseconds between two questions, in which strokes gather
 const SLOW = 500; // until it is said that an answer is awaited
 const BUSY = 1000; // before an overloaded service is asked again that does not say when
 const SILENT = [1000, 2000, 4000, 8000]; // before one that does not answer at all is asked again, and again
+const UNREACHED = "The service does not answer. Is it running?";
 
 export class Asker {
   /** `show(answer, question)` is given each answer, `fail(message)` a reason in words why there is none, `busy(is)`
@@ -59,7 +60,7 @@ export class Asker {
       await this.#again(question, retryAfter(response), "The service is busy.");
     } else if (!response) {
       const pause = SILENT[Math.min(this.failures++, SILENT.length - 1)];
-      this.fail("The service does not answer. Is it running?");
+      this.fail(UNREACHED);
       await this.#again(question, pause, "No answer.", true);
     } else {
       response.ok ? this.show(answer, question) : this.fail(answer.error.message);
@@ -90,6 +91,19 @@ function retryAfter(response) {
   const seconds = Number(told ?? NaN);
   const pause = Number.isNaN(seconds) ? Date.parse(told) - Date.now() : 1000 * seconds;
   return pause > 0 ? pause : BUSY;
+}
+
+/** What `path` answers about an image file, asked once. Raises Error, its message in words. */
+export async function askOnce(path, file) {
+  let response, answer;
+  try {
+    response = await post(path, file);
+    answer = await response.json();
+  } catch {
+    throw new Error(UNREACHED);
+  }
+  if (!response.ok) throw new Error(answer.error.message);
+  return answer;
 }
 
 function post(path, file) {

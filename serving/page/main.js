@@ -1,12 +1,13 @@
 // Inkwell's page: what is on the paper is asked about, and the answer is shown, from outside or from inside.
 
 import { showAnswer, showFailure, showNote } from "./answer.js";
-import { Asker, get } from "./ask.js";
+import { Asker, askOnce, get } from "./ask.js";
 import { $ } from "./dom.js";
 import { awaitInside, showInside } from "./inside.js";
 import { showModel } from "./model.js";
 import { due, restart } from "./pace.js";
 import { Paper } from "./paper.js";
+import { decode, inGrey, picture } from "./raster.js";
 import { openTab, tabs } from "./tabs.js";
 
 let model = null;
@@ -30,8 +31,10 @@ function ask(lighting) {
   asker.ask({ path, source, lighting, label });
 }
 
-function changed(given, known) {
+function changed(given, known, { past, future }) {
   [source, label] = [given, known];
+  $("undo").disabled = !past.length;
+  $("redo").disabled = !future.length;
   if (source) return ask(false);
   restart();
   asker.forget();
@@ -39,7 +42,13 @@ function changed(given, known) {
   showInside(null);
 }
 
-const paper = new Paper($("paper"), $("nib"), changed, () => ask(true));
+/** A picture of a file that only the service can read. */
+async function developed(file) {
+  const { reading: { picture: raster } } = await askOnce("explain", file);
+  return picture(inGrey(decode(raster)), raster.shape[1], raster.shape[0]);
+}
+
+const paper = new Paper($("paper"), $("nib"), { changed, developed, rested: () => ask(true), refused: showFailure });
 
 function open(file, label) {
   if (file) paper.open(file, label);
@@ -47,6 +56,20 @@ function open(file, label) {
 
 $("clear").addEventListener("click", () => paper.clear());
 $("undo").addEventListener("click", () => paper.undo());
+$("redo").addEventListener("click", () => paper.redo());
+$("eraser").addEventListener("click", () => {
+  paper.erases = !paper.erases;
+  $("eraser").setAttribute("aria-pressed", paper.erases);
+  $("sheet").classList.toggle("erasing", paper.erases);
+});
+addEventListener("keydown", (event) => {
+  if (!event.ctrlKey && !event.metaKey) return;
+  const key = event.key.toLowerCase();
+  if (key === "y" || (key === "z" && event.shiftKey)) paper.redo();
+  else if (key === "z") paper.undo();
+  else return;
+  event.preventDefault();
+});
 for (const [button, input] of [["open", "file"], ["photograph", "camera"]]) {
   $(button).addEventListener("click", () => $(input).click());
   $(input).addEventListener("change", (event) => { open(event.target.files[0]); event.target.value = ""; });
