@@ -40,13 +40,21 @@ export function showFailure(message) {
   showAnswer(null);
   awaiting = false;
   $("said").textContent = message;
+  speak();
+}
+
+/** Let a screen reader say what stands there: not at every move of the pen. */
+export function speak() {
+  $("spoken").textContent = ["said", "more", "truth"].map((id) => $(id).textContent).filter(Boolean).join(" ");
 }
 
 /** Say what is being waited for, or with "" that nothing is. */
 export function showNote(words) {
   $("note").hidden = !words;
   $("note").querySelector("span").textContent = words;
-  if (words && awaiting) $("said").textContent = "Waiting for the service.";
+  if (!words || !awaiting) return;
+  $("said").textContent = "Waiting for the service.";
+  speak();
 }
 
 function words({ digit, confidence, probabilities, reason, prediction_set }) {

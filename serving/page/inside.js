@@ -38,12 +38,13 @@ function light() {
   });
 }
 
+/** A step. A figure that has a name speaks for itself; all else is a picture. */
 function element({ title, text, figure, legend = [] }) {
   const marks = legend.map(([kind, words]) => make("span", {}, make("i", { className: kind }), words));
   return make("li", {},
     make("h2", { textContent: title }),
     make("p", { textContent: text }),
-    make("div", { className: "figure", role: "img", ariaLabel: title }, figure),
+    make("div", figure.ariaLabel ? { className: "figure" } : { className: "figure", role: "img", ariaLabel: title }, figure),
     make("div", { className: "legend" }, ...marks));
 }
 

@@ -1,6 +1,6 @@
 // Inkwell's page: what is on the paper is asked about, and the answer is shown, from outside or from inside.
 
-import { showAnswer, showFailure, showNote } from "./answer.js";
+import { showAnswer, showFailure, showNote, speak } from "./answer.js";
 import { Asker, askOnce, get } from "./ask.js";
 import { $ } from "./dom.js";
 import { awaitInside, showInside } from "./inside.js";
@@ -17,6 +17,7 @@ let label; // which digit it is, where that is known
 const asker = new Asker(
   (answer, { path, lighting, label }) => {
     showAnswer(path === "explain" ? answer.answer : answer, label);
+    if (lighting) speak();
     if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
   },
   (message) => { showFailure(message); showInside(null); },
@@ -39,6 +40,7 @@ function changed(given, known, { past, future }) {
   restart();
   asker.forget();
   showAnswer(null);
+  speak();
   showInside(null);
 }
 

@@ -80,11 +80,12 @@ function turns({ degrees, pixels }) {
 
 function votes({ probabilities }, { values }) {
   const scores = [...decode(values)].map((byte) => (byte - 128) / 127);
-  const rows = scores.flatMap((score, digit) => {
+  const rows = scores.map((score, digit) => {
     const bar = make("i", { className: score < 0 ? "minus" : "" });
     bar.style.width = `${50 * Math.abs(score)}%`;
-    return [make("span", { textContent: digit }), make("span", { className: "vote" }, bar),
-      make("span", { textContent: percent(probabilities[digit]) })];
+    const points = make("span", { className: "unseen", textContent: `: ${(score * values.peak).toFixed(1)} points, ` });
+    return make("li", {}, make("span", { textContent: digit }), points, make("span", { className: "vote" }, bar),
+      make("span", { className: "share", textContent: percent(probabilities[digit]) }));
   });
   const [first, second] = scores.map((_, digit) => digit).sort((one, other) => scores[other] - scores[one]);
   const lead = (scores[first] - scores[second]) * values.peak;
@@ -93,7 +94,7 @@ function votes({ probabilities }, { values }) {
     text: "The last layer weighs what is lit into one score for each digit: to the right for it, to the left against"
       + " it. The scores become probabilities (“softmax”): a point more makes a digit 2.7 times as probable."
       + ` Here ${first} leads ${second} by about ${lead.toFixed(1)} points.`,
-    figure: make("div", { className: "votes" }, ...rows),
+    figure: make("ol", { className: "votes", ariaLabel: "Points and probability of each digit" }, ...rows),
   };
 }
 
@@ -122,12 +123,14 @@ function fold(voice) {
 function familiar(found, most) {
   const fill = make("i", { className: found > most ? "beyond" : "" });
   fill.style.width = `${Math.min(100, (50 * found) / most)}%`;
+  const measured = { role: "meter", ariaLabel: "Strangeness", ariaValueMin: 0, ariaValueMax: (2 * most).toFixed(2),
+    ariaValueNow: Math.min(found, 2 * most).toFixed(2), ariaValueText: `${found.toFixed(2)}, the mark at ${most.toFixed(2)}` };
   return {
     title: "Is it a digit at all?",
     text: "What is lit inside is compared with what digits light up. The strangeness of this drawing is"
       + ` ${found.toFixed(2)}; that of most digits is about 1. Beyond ${most.toFixed(2)}, the mark, the network does not`
       + " answer.",
-    figure: make("div", { className: "gauge" }, fill),
+    figure: make("div", { className: "gauge", ...measured }, fill),
   };
 }
 
