@@ -44,7 +44,7 @@ function element({ title, text, figure, legend = [] }) {
   return make("li", {},
     make("h2", { textContent: title }),
     make("p", { textContent: text }),
-    make("div", figure.ariaLabel ? { className: "figure" } : { className: "figure", role: "img", ariaLabel: title }, figure),
+    make("div", { className: "figure", ...(figure.ariaLabel ? {} : { role: "img", ariaLabel: title }) }, figure),
     make("div", { className: "legend" }, ...marks));
 }
 

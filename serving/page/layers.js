@@ -54,7 +54,8 @@ function aboutMaps(hidden, index, bytes) {
     : "One for each stencil, bright where the stencil answers";
   const coarser = index && wide <= hidden[index - 1].values.shape[2] / 2 ? ", and looks at every second place only" : "";
   return `${units} maps of ${rows} × ${wide}. ${how}${coarser}. ${reach(hidden, index)} For your drawing`
-    + ` ${share(bytes)} of all places are lit, and ${dark || "none"} of the maps ${dark > 1 ? "stay" : "stays"} wholly dark.`;
+    + ` ${share(bytes)} of all places are lit, and ${dark || "none"} of the maps`
+    + ` ${dark > 1 ? "stay" : "stays"} wholly dark.`;
 }
 
 /** How much of the picture one place of a layer's maps depends on, told from the kernels and the maps' sizes. */

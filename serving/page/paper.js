@@ -10,9 +10,9 @@ const ERASER_END = 5; // the button of a pen that is held the other way round
 
 export class Paper {
   /** What the paper tells, `told`: `changed(source, label, history)` of every change, with a function that gives the
-   *  image file to ask about, or null if blank, and which digit it is where that is known; `rested()` when a stroke or an
-   *  image is complete; `refused(message)` why a file was not laid on it; and it asks for `developed(file)`, a picture of
-   *  a file that this browser cannot show. */
+   *  image file to ask about, or null if blank, and which digit it is where that is known; `rested()` when a stroke or
+   *  an image is complete; `refused(message)` why a file was not laid on it; and it asks for `developed(file)`, a
+   *  picture of a file that this browser cannot show. */
   constructor(canvas, nib, told) {
     Object.assign(this, { canvas, nib, told });
     this.pen = canvas.getContext("2d");

@@ -123,8 +123,11 @@ function fold(voice) {
 function familiar(found, most) {
   const fill = make("i", { className: found > most ? "beyond" : "" });
   fill.style.width = `${Math.min(100, (50 * found) / most)}%`;
-  const measured = { role: "meter", ariaLabel: "Strangeness", ariaValueMin: 0, ariaValueMax: (2 * most).toFixed(2),
-    ariaValueNow: Math.min(found, 2 * most).toFixed(2), ariaValueText: `${found.toFixed(2)}, the mark at ${most.toFixed(2)}` };
+  const measured = {
+    role: "meter", ariaLabel: "Strangeness", ariaValueMin: 0, ariaValueMax: (2 * most).toFixed(2),
+    ariaValueNow: Math.min(found, 2 * most).toFixed(2),
+    ariaValueText: `${found.toFixed(2)}, the mark at ${most.toFixed(2)}`,
+  };
   return {
     title: "Is it a digit at all?",
     text: "What is lit inside is compared with what digits light up. The strangeness of this drawing is"
