@@ -1,5 +1,5 @@
 """The graph that the page looks into: the model without its measure of novelty, every layer's activations among its
-outputs, and the first layer's weights.
+outputs, what the first layer is given and that layer's weights.
 
 Networks of any kind are read: a layer is what multiplies by weights, with the nonlinearity that follows it.
 """
@@ -20,20 +20,21 @@ QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 def derive(content: bytes) -> bytes:
     """From the bytes of model.onnx to those of inside.onnx.
 
-    Its metadata says of each layer what it is and which output holds its activations, and of which model it is a part.
+    Its metadata says of each layer what it is and which output holds its activations, which output holds what the first
+    layer is given, and of which model it is a part.
     """
     whole = onnx.load_from_string(content)
     part: onnx.ModelProto = Extractor(whole).extract_model(["pixels"], ["logits"])
     del part.graph.value_info[:]
     layers = describe(part)
-    known = {"logits"}
-    for layer in layers:
-        if layer["output"] not in known:
-            known.add(layer["output"])
-            part.graph.output.append(onnx.ValueInfoProto(name=layer["output"]))
+    given = _weighted(part)[0].input[0]
+    for name in dict.fromkeys([given, *(layer["output"] for layer in layers)]):
+        if name != "logits":
+            part.graph.output.append(onnx.ValueInfoProto(name=name))
     part.graph.node.append(_first_weights(part))
     part.graph.output.append(onnx.ValueInfoProto(name="first_weights"))
-    helper.set_model_props(part, {"of": hashlib.sha256(content).hexdigest(), "layers": json.dumps(layers)})
+    of = hashlib.sha256(content).hexdigest()
+    helper.set_model_props(part, {"of": of, "layers": json.dumps(layers), "given": given})
     return part.SerializeToString(deterministic=True)
 
 

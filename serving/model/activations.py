@@ -1,6 +1,7 @@
 """The network's activations: what each layer answers to an image, and which of its ink spoke for the answer."""
 
 import json
+import math
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -13,6 +14,7 @@ from serving.model.recogniser import ModelError
 
 PATCH = 4  # pixels that are covered at a time, along each axis
 STEP = 2  # pixels from one place of the patch to the next
+MIDDLE = slice(3, 25)  # rows and columns that a picture which is turned a little does not lose
 CHUNK = 16  # covered images given to the network at once: more would leave the processor's cache
 
 
@@ -26,10 +28,26 @@ class Layer(NamedTuple):
     output: str
 
 
+class Patch(NamedTuple):
+    """A square of PATCH pixels a side, from its top left one on, and by how much covering it lowers the log-odds."""
+
+    top: int
+    left: int
+    voice: float
+
+
+class Voices(NamedTuple):
+    """What speaks for a digit: each pixel, float32 [28, 28], and the patch that does so most, for it or against it."""
+
+    pixels: NDArray[np.float32]
+    strongest: Patch
+
+
 class Activations:
     """The served network with its layers open.
 
     layers: from the pixels to the ten logits. weights: float32 [units, height, width], of the first layer.
+    degrees: by how much the network turns a picture, clockwise, before its first layer sees it; mostly 0.
     """
 
     def __init__(self, path: Path, model_sha256: str) -> None:
@@ -52,14 +70,34 @@ class Activations:
         [weights] = self._session.run(["first_weights"], {"pixels": blank})
         side = self.layers[0].kernel or SIDE
         self.weights: NDArray[np.float32] = weights.reshape(-1, side, side)
+        self._given = metadata["given"]
+        self._paper, self._ink = (float(self._run_given(blank + level).mean()) for level in (0, 255))
+        self.degrees = self._turn()
 
     def of(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """What each layer answers to one image, float32 [28, 28]: float32 [units, ...] of each."""
         found = self._session.run([layer.output for layer in self.layers], {"pixels": pixels[None]})
         return [values[0] for values in found]
 
-    def saliency(self, pixels: NDArray[np.float32], digit: int) -> NDArray[np.float32]:
-        """How much each pixel of one image, float32 [28, 28], spoke for `digit`: float32 [28, 28], against it below 0.
+    def given(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the first layer is given of one image, on the scale of its pixels; both float32 [28, 28]."""
+        share = (self._run_given(pixels[None]) - self._paper) / (self._ink - self._paper)
+        return np.clip(255 * share, 0, 255, dtype=np.float32)
+
+    def _run_given(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        [values] = self._session.run([self._given], {"pixels": images})
+        result: NDArray[np.float32] = values.reshape(SIDE, SIDE)
+        return result
+
+    def _turn(self) -> float:
+        """The network's own turn: a slope to the right and one downward tell from where each pixel comes."""
+        slope = np.broadcast_to(np.linspace(0, 255, SIDE, dtype=np.float32), (SIDE, SIDE))
+        right, down = (self.given(image)[MIDDLE, MIDDLE] for image in (slope, slope.T))
+        along = np.arange(len(right)) - (len(right) - 1) / 2
+        return round(math.degrees(math.atan2(-float((down @ along).sum()), float((right @ along).sum()))), 1) + 0.0
+
+    def saliency(self, pixels: NDArray[np.float32], digit: int) -> Voices:
+        """How much each pixel of one image with ink, float32 [28, 28], spoke for `digit`, against it below 0.
 
         Occlusion (Zeiler and Fergus 2014, ECCV, arXiv 1311.2901): a patch of paper is laid over each place that holds
         ink, and the fall of the digit's log-odds is the patch's voice. A pixel has the mean of the patches over it.
@@ -75,10 +113,16 @@ class Activations:
             image[place] = 0
         odds = _log_odds(self._logits(covered), digit)
         total, count = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
-        for place, left in zip(places, odds, strict=False):
-            total[place] += odds[-1] - left
+        falls = odds[-1] - odds[:-1]
+        for place, fall in zip(places, falls, strict=True):
+            total[place] += fall
             count[place] += 1
-        return np.where(pixels > 0, total / np.maximum(count, 1), 0).astype(np.float32)
+        most = int(np.abs(falls).argmax())
+        rows, columns = places[most]
+        return Voices(
+            np.where(pixels > 0, total / np.maximum(count, 1), 0).astype(np.float32),
+            Patch(rows.start, columns.start, float(falls[most])),
+        )
 
     def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         logits = np.empty((len(images), CLASSES), np.float32)

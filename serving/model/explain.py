@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from serving import images, schema
-from serving.model.activations import Activations
+from serving.model.activations import PATCH, Activations
 from serving.model.recogniser import Recogniser
 
 PICTURE_SIDE = 140  # the picture is sent back at most this large
@@ -30,16 +30,25 @@ class Raster(schema.Strict):
     data: str
 
 
+class Turned(schema.Strict):
+    """What the network makes of its pixels before its first layer sees them: turned by so many degrees, clockwise."""
+
+    degrees: float
+    pixels: Raster
+
+
 class Reading(schema.Strict):
     """What the service made of the image.
 
     picture: the image in grey. box: top, left, bottom and right of its ink, in the picture's pixels; null where there
-    is no ink, and of an image of 28x28, which is not always cropped. pixels: what the network sees.
+    is no ink, and of an image of 28x28, which is not always cropped. pixels: what the network sees. turned: null where
+    the first layer is given these pixels as they are.
     """
 
     picture: Raster
     box: tuple[float, float, float, float] | None
     pixels: Raster
+    turned: Turned | None
 
 
 class LayerSeen(schema.Strict):
@@ -59,11 +68,25 @@ class FirstWeights(schema.Strict):
     weights: Raster
 
 
+class Strongest(schema.Strict):
+    """The patch whose covering changes the log-odds most, and by how much it lowers them.
+
+    box: top, left, bottom and right.
+    """
+
+    box: tuple[int, int, int, int]
+    voice: float
+
+
 class Saliency(schema.Strict):
-    """How much each pixel spoke for the digit, or below 0 against it: by how much covering it lowers the log-odds."""
+    """How much each pixel spoke for the digit, or below 0 against it: by how much covering it lowers the log-odds.
+
+    A patch is covered at a time; a pixel has the mean of the patches over it.
+    """
 
     digit: int
     values: Raster
+    strongest: Strongest
 
 
 class Explanation(schema.Strict):
@@ -80,10 +103,14 @@ class Explanation(schema.Strict):
         "shortened": {
             "answer": schema.Answer.examples["digit"],
             "novelty": 1.0213,
-            "reading": {"picture": _RASTER, "box": [12.0, 40.0, 120.0, 96.0], "pixels": _RASTER},
+            "reading": {"picture": _RASTER, "box": [12.0, 40.0, 120.0, 96.0], "pixels": _RASTER, "turned": None},
             "layers": [{"kind": "dense", "units": 10, "kernel": None, "activation": "softmax", "values": _RASTER}],
             "first_weights": {"units": [0], "weights": _RASTER},
-            "saliency": {"digit": 7, "values": _RASTER},
+            "saliency": {
+                "digit": 7,
+                "values": _RASTER,
+                "strongest": {"box": [4, 10, 8, 14], "voice": 7.84},
+            },
         }
     }
 
@@ -99,7 +126,7 @@ def explain(data: bytes, recogniser: Recogniser, network: Activations) -> Explan
     return Explanation(
         answer=schema.Answer.model_validate(answer),
         novelty=round(float(predictions.novelty[0]), 4),
-        reading=_reading(grey, pixels),
+        reading=_reading(grey, pixels, network),
         layers=[
             LayerSeen(
                 kind=layer.kind,
@@ -111,9 +138,7 @@ def explain(data: bytes, recogniser: Recogniser, network: Activations) -> Explan
             for layer, values in zip(network.layers, activations, strict=True)
         ],
         first_weights=_first_weights(network, activations[0]),
-        saliency=None
-        if answer["reason"] == "blank"
-        else Saliency(digit=digit, values=raster(network.saliency(pixels, digit), signed=True)),
+        saliency=None if answer["reason"] == "blank" else _saliency(network, pixels, digit),
     )
 
 
@@ -126,7 +151,7 @@ def raster(values: NDArray[np.float32], signed: bool = False, peak: float = 0) -
     return Raster(shape=list(values.shape), signed=signed, peak=round(peak, 4), data=data)
 
 
-def _reading(grey: NDArray[np.float32], pixels: NDArray[np.float32]) -> Reading:
+def _reading(grey: NDArray[np.float32], pixels: NDArray[np.float32], network: Activations) -> Reading:
     """What was made of a picture, float32 [height, width], on its way to `pixels`, float32 [28, 28]."""
     height, width = grey.shape
     scale = min(1.0, PICTURE_SIDE / max(height, width))
@@ -134,7 +159,10 @@ def _reading(grey: NDArray[np.float32], pixels: NDArray[np.float32]) -> Reading:
     small = np.asarray(Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BOX), dtype=np.float32)
     box = images.ink_box(grey)
     scaled = box and (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
-    return Reading(picture=raster(small, peak=255), box=scaled, pixels=raster(pixels, peak=255))
+    turned = (
+        Turned(degrees=network.degrees, pixels=raster(network.given(pixels), peak=255)) if network.degrees else None
+    )
+    return Reading(picture=raster(small, peak=255), box=scaled, pixels=raster(pixels, peak=255), turned=turned)
 
 
 def _first_weights(network: Activations, answers: NDArray[np.float32]) -> FirstWeights:
@@ -145,3 +173,9 @@ def _first_weights(network: Activations, answers: NDArray[np.float32]) -> FirstW
         else np.arange(len(strength))
     )
     return FirstWeights(units=units.tolist(), weights=raster(network.weights[units], signed=True))
+
+
+def _saliency(network: Activations, pixels: NDArray[np.float32], digit: int) -> Saliency:
+    values, (top, left, voice) = network.saliency(pixels, digit)
+    strongest = Strongest(box=(top, left, top + PATCH, left + PATCH), voice=round(voice, 4))
+    return Saliency(digit=digit, values=raster(values, signed=True), strongest=strongest)

@@ -17,11 +17,15 @@ const wells = Array.from({ length: 10 }, (_, digit) => {
 });
 $("wells").append(...wells.map((well) => well.row));
 
-/** Show an answer of the service, or that there is none yet. */
-export function showAnswer(answer) {
+let awaiting = true; // of the paper as it is there is no answer yet
+
+/** Show an answer of the service, or that there is none yet; `label`: which digit it truly is, where that is known. */
+export function showAnswer(answer, label) {
   $("digit").textContent = answer ? (answer.digit ?? "?") : "·";
   $("digit").classList.toggle("none", !answer || answer.abstained);
   [$("said").textContent, $("more").textContent] = answer ? words(answer) : ["Waiting for your pen.", ""];
+  awaiting = !answer;
+  $("truth").textContent = answer && label !== undefined ? truth(answer.digit, label) : "";
   const empty = !answer || answer.reason === "blank";
   wells.forEach(({ row, share, fill }, digit) => {
     const probability = empty ? 0 : answer.probabilities[digit];
@@ -34,20 +38,58 @@ export function showAnswer(answer) {
 
 export function showFailure(message) {
   showAnswer(null);
+  awaiting = false;
   $("said").textContent = message;
+  speak();
 }
 
-function words({ digit, confidence, reason, prediction_set }) {
+/** Let a screen reader say what stands there: not at every move of the pen. */
+export function speak() {
+  $("spoken").textContent = ["said", "more", "truth"].map((id) => $(id).textContent).filter(Boolean).join(" ");
+}
+
+/** Say what is being waited for, or with "" that nothing is. */
+export function showNote(words) {
+  $("note").hidden = !words;
+  $("note").querySelector("span").textContent = words;
+  if (!words || !awaiting) return;
+  $("said").textContent = "Waiting for the service.";
+  speak();
+}
+
+function words({ digit, confidence, probabilities, reason, prediction_set }) {
   if (reason) {
     const [said, more] = REASONS[reason];
-    return [said, more ?? (prediction_set ? doubt(prediction_set) : "Perhaps larger, or in plainer strokes?")];
+    const doubtful = prediction_set ? doubt(prediction_set, probabilities) : "Perhaps larger, or in plainer strokes?";
+    return [said, more ?? doubtful];
   }
-  const said = `It is ${digit === 8 ? "an" : "a"} ${digit}, ${percent(confidence).replace(">", "more than")} sure.`;
+  const said = `It is ${a(digit)}, ${percent(confidence).replace(">", "more than")} sure.`;
   if (!prediction_set) return [said, ""];
   const others = prediction_set.filter((other) => other !== digit);
-  return [said, others.length ? `I cannot rule out ${either(others)}.` : "Every other digit is ruled out."];
+  return [said, others.length ? `I cannot rule out ${either(others)}.` : next(digit, probabilities)];
 }
 
-const doubt = (digits) => (digits.length > 5 ? "It could be nearly any digit." : `It could be ${either(digits)}.`);
+function next(digit, probabilities) {
+  const [second] = byProbability(probabilities).filter((other) => other !== digit);
+  const share = probabilities[second];
+  if (share < 0.001) return "No other digit comes to 0.1\u00a0%.";
+  return `Next comes ${second}, with ${(100 * share).toFixed(1)}\u00a0%.`;
+}
+
+function doubt(digits, probabilities) {
+  if (digits.length > 5) return "It could be nearly any digit.";
+  if (digits.length > 1) return `It could be ${either(digits)}.`;
+  const [first] = byProbability(probabilities);
+  return `${first} comes closest, with ${percent(probabilities[first])}.`;
+}
+
+function truth(digit, label) {
+  return `${digit === null || digit === label ? "It" : "It is wrong: this"} is labelled as ${a(label)}.`;
+}
+
+const byProbability = (probabilities) =>
+  probabilities.map((_, digit) => digit).sort((one, other) => probabilities[other] - probabilities[one]);
+
+const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 
 const either = (digits) => new Intl.ListFormat("en", { type: "disjunction" }).format(digits.map(String));

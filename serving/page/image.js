@@ -1,21 +1,41 @@
 // Images from elsewhere, on their way to the paper and to the service.
 
 const LARGEST = 1600; // a photograph's longer side, as it is sent
+const RIM = 16; // pixels a side of a copy whose outermost tell the ground
+const DARK = 110; // of 255
 
-/** What an image file looks like, null where this browser cannot tell, and the file to send: a large one made smaller. */
-export async function load(file) {
+/** What an image file looks like, the file to send, a large one made smaller, and the colour of its ground if that is
+ *  dark. Where this browser cannot show it `developed(file)` may, as the service reads more kinds; it may raise. */
+export async function load(file, developed) {
+  let picture, sent = file;
   try {
-    const picture = await createImageBitmap(file);
-    const larger = Math.max(picture.width, picture.height) > LARGEST;
-    return { picture, file: larger ? shrunk(picture) : file };
+    picture = await createImageBitmap(file);
+    if (Math.max(picture.width, picture.height) > LARGEST) sent = shrunk(picture);
   } catch {
-    return { picture: null, file }; // a kind of image that the service may read though this browser cannot
+    picture = await developed(file);
   }
+  return { picture, file: sent, ground: darkGround(picture) };
+}
+
+/** The colour of a picture's rim, null where that is bright. */
+function darkGround(picture) {
+  const pen = blank(RIM, RIM);
+  pen.drawImage(picture, 0, 0, RIM, RIM);
+  const { data } = pen.getImageData(0, 0, RIM, RIM);
+  const rim = [...Array(RIM * RIM).keys()].filter((pixel) =>
+    [0, RIM - 1].includes(pixel % RIM) || [0, RIM - 1].includes(Math.floor(pixel / RIM)));
+  const colour = [0, 1, 2].map((channel) => rim.reduce((sum, pixel) => sum + data[4 * pixel + channel], 0) / rim.length);
+  return Math.max(...colour) < DARK ? `rgb(${colour.map(Math.round).join(" ")})` : null;
+}
+
+/** The pen of an empty transparent sheet. */
+export function transparent(width, height) {
+  return Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
 }
 
 /** The pen of an empty white sheet. */
 export function blank(width, height) {
-  const pen = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+  const pen = transparent(width, height);
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, width, height);
   return pen;

@@ -5,7 +5,10 @@ import { story } from "./story.js";
 
 const DELAY = 0.22; // seconds from one step's lighting up to the next
 
+const READ = 0.2; // of the screen's height: the step that has its head above this line is the one that is read
+
 let current = 0;
+let led = false; // the page is scrolling to a step that was chosen
 
 const FIRST = $("waiting").textContent;
 
@@ -35,12 +38,13 @@ function light() {
   });
 }
 
+/** A step. A figure that has a name speaks for itself; all else is a picture. */
 function element({ title, text, figure, legend = [] }) {
   const marks = legend.map(([kind, words]) => make("span", {}, make("i", { className: kind }), words));
   return make("li", {},
     make("h2", { textContent: title }),
     make("p", { textContent: text }),
-    make("div", { className: "figure", role: "img", ariaLabel: title }, figure),
+    make("div", { className: "figure", ...(figure.ariaLabel ? {} : { role: "img", ariaLabel: title }) }, figure),
     make("div", { className: "legend" }, ...marks));
 }
 
@@ -52,9 +56,22 @@ function go(index, moving = true) {
   $("back").disabled = current === 0;
   $("next").disabled = current === steps.length - 1;
   if (!moving) return;
+  led = true;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   steps[current].scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
 }
 
+/** The step that is read is the current one, unless the page scrolls to another that was chosen. */
+function follow() {
+  if (led || !$("steps").offsetParent) return;
+  const heads = [...$("steps").children].map((step) => step.getBoundingClientRect().top);
+  const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  const read = atEnd ? heads.length - 1 : heads.findLastIndex((top) => top < READ * innerHeight);
+  if (heads.length && Math.max(0, read) !== current) go(Math.max(0, read), false);
+}
+
+addEventListener("scroll", follow, { passive: true });
+for (const own of ["scrollend", "wheel", "touchmove", "keydown"])
+  addEventListener(own, () => { led = false; }, { passive: true });
 $("back").addEventListener("click", () => go(current - 1));
 $("next").addEventListener("click", () => go(current + 1));

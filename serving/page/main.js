@@ -1,48 +1,77 @@
 // Inkwell's page: what is on the paper is asked about, and the answer is shown, from outside or from inside.
 
-import { showAnswer, showFailure } from "./answer.js";
-import { Asker, get } from "./ask.js";
+import { showAnswer, showFailure, showNote, speak } from "./answer.js";
+import { Asker, askOnce, get } from "./ask.js";
 import { $ } from "./dom.js";
 import { awaitInside, showInside } from "./inside.js";
 import { showModel } from "./model.js";
+import { due, restart } from "./pace.js";
 import { Paper } from "./paper.js";
+import { decode, inGrey, picture } from "./raster.js";
 import { openTab, tabs } from "./tabs.js";
 
 let model = null;
 let source = null;
+let label; // which digit it is, where that is known
 
 const asker = new Asker(
-  (answer, { path, lighting }) => {
-    showAnswer(path === "explain" ? answer.answer : answer);
+  (answer, { path, lighting, label }) => {
+    showAnswer(path === "explain" ? answer.answer : answer, label);
+    if (lighting) speak();
     if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
   },
   (message) => { showFailure(message); showInside(null); },
   (is) => $("reading").setAttribute("aria-busy", is),
+  showNote,
 );
 
 function ask(lighting) {
   if (!source) return;
-  const path = $("inside").hidden ? "predict" : "explain";
+  const path = !$("inside").hidden && (lighting || due()) ? "explain" : "predict";
   if (path === "explain") awaitInside();
-  asker.ask({ path, source, lighting });
+  asker.ask({ path, source, lighting, label });
 }
 
-function changed(given) {
-  source = given;
+function changed(given, known, { past, future }) {
+  [source, label] = [given, known];
+  $("undo").disabled = !past.length;
+  $("redo").disabled = !future.length;
   if (source) return ask(false);
+  restart();
   asker.forget();
   showAnswer(null);
+  speak();
   showInside(null);
 }
 
-const paper = new Paper($("paper"), $("nib"), changed, () => ask(true));
+/** A picture of a file that only the service can read. */
+async function developed(file) {
+  const { reading: { picture: raster } } = await askOnce("explain", file);
+  return picture(inGrey(decode(raster)), raster.shape[1], raster.shape[0]);
+}
 
-function open(file) {
-  if (file) paper.open(file);
+const paper = new Paper($("paper"), $("nib"), { changed, developed, rested: () => ask(true), refused: showFailure });
+
+function open(file, label) {
+  if (file) paper.open(file, label);
 }
 
 $("clear").addEventListener("click", () => paper.clear());
 $("undo").addEventListener("click", () => paper.undo());
+$("redo").addEventListener("click", () => paper.redo());
+$("eraser").addEventListener("click", () => {
+  paper.erases = !paper.erases;
+  $("eraser").setAttribute("aria-pressed", paper.erases);
+  $("sheet").classList.toggle("erasing", paper.erases);
+});
+addEventListener("keydown", (event) => {
+  if (!event.ctrlKey && !event.metaKey) return;
+  const key = event.key.toLowerCase();
+  if (key === "y" || (key === "z" && event.shiftKey)) paper.redo();
+  else if (key === "z") paper.undo();
+  else return;
+  event.preventDefault();
+});
 for (const [button, input] of [["open", "file"], ["photograph", "camera"]]) {
   $(button).addEventListener("click", () => $(input).click());
   $(input).addEventListener("change", (event) => { open(event.target.files[0]); event.target.value = ""; });
@@ -56,9 +85,18 @@ addEventListener("drop", (event) => {
   open(event.dataTransfer.files[0]);
 });
 
-tabs((name) => { if (name === "inside") ask(true); });
+let learning = null;
 
-Promise.all([get("model"), get("page/card.json")]).then(([told, card]) => {
+/** Learn what is served, unless that is known or on its way; where it cannot be, another tab opened tries again. */
+async function learn() {
+  learning ??= Promise.all([get("model"), get("page/card.json")]);
+  const [told, card] = await learning;
+  if (model || !told) return void (learning = told && learning);
   model = told;
-  if (model) showModel(model, card ?? {}, (file) => { open(file); openTab("inside"); scrollTo({ top: 0 }); });
+  showModel(model, card ?? {}, (file, label) => { open(file, label); openTab("inside"); scrollTo({ top: 0 }); });
+}
+
+tabs((name) => {
+  if (name === "inside") ask(true);
+  learn();
 });

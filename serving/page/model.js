@@ -13,7 +13,8 @@ const HEADLINE = {
 
 const CHOOSE = "Here are the ones it was surest of. Choose one to see what it saw.";
 
-/** Show what GET /model and the packaged card say; `opened(file)` is given a mistake that somebody wants to see. */
+/** Show what GET /model and the packaged card say; `opened(file, label)` is given a mistake that somebody
+ *  wants to see, and what it truly is. */
 export function showModel(model, card, opened) {
   const kind = card.kind ? `: a ${card.kind}` : "";
   $("about").textContent = `This is ${model.name}, version ${model.version}${kind}, trained on ${model.source}.`;
@@ -46,7 +47,7 @@ function mistakes(found, opened) {
     const canvas = picture(inGrey(decode({ data: mistake.pixels })), 28, 28);
     const label = `Is ${mistake.label}, read as ${mistake.digit}`;
     const button = make("button", { type: "button" }, canvas, `${label}, ${percent(mistake.confidence)}`);
-    button.addEventListener("click", () => opened(encoded(canvas, "image/png")));
+    button.addEventListener("click", () => opened(encoded(canvas, "image/png"), mistake.label));
     return button;
   }));
 }

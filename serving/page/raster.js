@@ -53,6 +53,14 @@ export function picture(colours, width, height, zoom) {
   return canvas;
 }
 
+/** A canvas with a frame over a part of it: top, left, bottom and right as shares of its sides. */
+export function framed(canvas, [top, left, bottom, right]) {
+  const frame = make("i");
+  Object.assign(frame.style, { top: `${100 * top}%`, left: `${100 * left}%`, bottom: `${100 - 100 * bottom}%`,
+    right: `${100 - 100 * right}%` });
+  return make("div", { className: "framed" }, canvas, frame);
+}
+
 /** Units of a layer as lit windows, or its maps as lit tiles, `columns` beside each other with a gap between. */
 export function tiles(bytes, [units, rows = 1, wide = 1], columns, zoom) {
   const gap = rows > 1 ? 2 : 0;

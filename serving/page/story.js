@@ -1,11 +1,10 @@
 // The story that an explanation tells: each step a figure, and a sentence on what happens there.
 
 import { count, make, percent } from "./dom.js";
-import { decode, inGrey, picture, tiles, voices, weighted } from "./raster.js";
+import { lights, weights } from "./layers.js";
+import { decode, framed, inGrey, picture, voices } from "./raster.js";
 
-const COLUMNS = { 16: 8, 32: 8, 64: 16, 128: 32, 1024: 32 }; // of a layer's units, where not about as many as rows
-const WIDE = { maps: 620, units: 384 }; // pixels that a layer may take up
-const LARGEST = 28; // pixels of one unit
+const MOST = 14; // e to this is a million times, beyond which no number is told
 
 /** The steps from the ink to the answer: for each its title, a text, a figure and perhaps a legend. */
 export function story(explanation, novelty) {
@@ -14,147 +13,127 @@ export function story(explanation, novelty) {
   const steps = [
     arrives(reading),
     sees(reading),
+    reading.turned && turns(reading.turned),
     weights(first_weights, layers[0]),
     ...hidden.map((layer, index) => lights(layer, index, hidden)),
     votes(answer, layers.at(-1)),
-    saliency && spoke(saliency, reading),
+    saliency && spoke(saliency, reading, answer),
     novelty && familiar(explanation.novelty, novelty),
   ];
   return steps.filter(Boolean);
 }
 
-function arrives({ picture: raster, box }) {
+const FATES = {
+  cut: ["The blue frame is drawn around the ink. What lies outside is cut away, and so are shadows and noise inside.",
+    "The ink, bright on dark, is scaled to fit 20 × 20 pixels and moved until its centre of mass lies in the middle of"
+      + " 28 × 28; very thin or thick strokes are drawn anew first."],
+  kept: ["Its 28 × 28 pixels are as MNIST’s are: they go on unchanged.", "Nothing had to be scaled or moved."],
+  inverted: ["Its 28 × 28 pixels are as MNIST’s are, but for dark ink on bright paper: they are inverted and go on.",
+    "Nothing had to be scaled or moved."],
+  changed: ["It has 28 × 28 pixels as the network does, but not quite as MNIST’s are.",
+    "The ink, bright on dark, was brought nearer to MNIST’s brightness, size or place, as far as ink and paper could be"
+      + " told apart."],
+  blank: ["No ink was found.", "Without ink all of it stays dark."],
+};
+
+/** What became of a picture on its way to the network. */
+function fate({ picture: raster, box, pixels }) {
+  if (box) return "cut";
+  const [before, after] = [decode(raster), decode(pixels)];
+  const close = (one, pixel) => Math.abs(one - after[pixel]) <= 1; // both were rounded
+  if (!after.some((byte) => byte)) return "blank";
+  if (before.every(close)) return "kept";
+  return before.map((byte) => 255 - byte).every(close) ? "inverted" : "changed";
+}
+
+function arrives(reading) {
+  const { picture: raster, box } = reading;
   const [height, width] = raster.shape;
-  const zoom = 224 / Math.max(height, width);
-  const canvas = picture(inGrey(decode(raster)), width, height, zoom);
-  if (box) {
-    const [top, left, bottom, right] = box;
-    const pen = canvas.getContext("2d");
-    pen.strokeStyle = "#3554c9";
-    pen.lineWidth = Math.max(1, 2 / zoom);
-    pen.strokeRect(left, top, right - left, bottom - top);
-  }
+  const canvas = picture(inGrey(decode(raster)), width, height, 224 / Math.max(height, width));
+  const [what] = FATES[fate(reading)];
   return {
     title: "What arrives",
-    text: "Your picture, without its colours; a small drawing comes in finer strokes. "
-      + (box ? "The blue frame is drawn around the ink. What lies outside is cut away, and so are shadows and noise inside."
-        : "No frame is drawn where there is no ink, nor on 28 × 28 pixels: they stay as they are if they are like MNIST's."),
-    figure: canvas,
+    text: `The picture, without its colours; what is drawn small on the paper is sent in finer strokes. ${what}`,
+    figure: box ? framed(canvas, box.map((place, side) => place / raster.shape[side % 2])) : canvas,
   };
 }
 
-function sees({ pixels }) {
-  const [height, width] = pixels.shape;
+function sees(reading) {
+  const [height, width] = reading.pixels.shape;
+  const [, what] = FATES[fate(reading)];
   return {
     title: "What the network sees",
-    text: "The ink, bright on dark, is scaled to fit 20 × 20 pixels and moved until its centre of mass lies in the"
-      + " middle of 28 × 28. These 784 numbers, one for each pixel, are all that the network ever gets to see.",
+    text: `${what} These ${count(height * width)} numbers, one for each pixel, are all that the network gets to see.`,
+    figure: picture(inGrey(decode(reading.pixels)), width, height, 8),
+  };
+}
+
+function turns({ degrees, pixels }) {
+  const [height, width] = pixels.shape;
+  return {
+    title: "It turns the picture",
+    text: `This network turns every picture by ${Math.abs(degrees)}° first,`
+      + ` ${degrees > 0 ? "" : "counter"}clockwise: this is what its first layer is given.`,
     figure: picture(inGrey(decode(pixels)), width, height, 8),
   };
 }
 
-function weights({ units, weights: raster }, layer) {
-  const bytes = decode(raster);
-  const [, rows, columns] = raster.shape;
-  const size = rows * columns;
-  const figures = units.map((unit, index) => {
-    const canvas = picture(weighted(bytes.subarray(index * size, (index + 1) * size)), columns, rows);
-    canvas.title = `${layer.kernel ? "kernel" : "unit"} ${unit}`;
-    return make("figure", {}, canvas);
-  });
-  const text = layer.kernel
-    ? `The first layer has ${units.length} small stencils, called kernels, of ${rows} × ${columns} pixels. Each slides`
-      + " over the picture and answers where the ink agrees with its green and keeps out of its red: an edge, a corner,"
-      + " an end of a line."
-    : `Each of the first layer’s ${count(layer.units)} units holds a weight for every pixel: ink on green excites it,`
-      + ` ink on red calms it. Here are the ${units.length} that your drawing excites most, the strongest first.`;
-  return {
-    title: layer.kernel ? "Its first stencils" : "What its first units look for",
-    text,
-    figure: make("div", { className: layer.kernel ? "grids kernels" : "grids" }, ...figures),
-    legend: [["for", "excites"], ["against", "calms; each in its own scale"]],
-  };
-}
-
-function lights({ units, activation, values }, index, hidden) {
-  const [, rows = 1, wide = 1] = values.shape;
-  const bytes = decode(values);
-  const columns = COLUMNS[units] ?? Math.ceil(Math.sqrt(units));
-  const maps = rows > 1;
-  const fitting = Math.floor(maps ? WIDE.maps / (columns * (wide + 2)) : WIDE.units / columns);
-  const lit = count(bytes.filter((byte) => byte > 25).length);
-  return {
-    title: `Layer ${index + 1} lights up`,
-    text: maps ? aboutMaps(hidden, index) : aboutUnits(hidden, index, activation, lit),
-    figure: tiles(bytes, values.shape, columns, Math.max(1, Math.min(LARGEST, fitting))),
-  };
-}
-
-function aboutMaps(hidden, index) {
-  const { units, values: { shape: [, rows, wide] } } = hidden[index];
-  const what = `${units} maps of ${rows} × ${wide}`;
-  if (!index) return `${what}, one for each stencil, bright where the stencil found what it looks for.`;
-  const { units: before, values: { shape: [, , wider] } } = hidden[index - 1];
-  if (wide <= wider / 2)
-    return `${what}. Here only every second place is looked at: the maps are coarser, but each place in them knows more`
-      + " of the drawing around it.";
-  const become = index < hidden.length / 2
-    ? "edges become strokes, bends and corners."
-    : "bends become loops and crossings, harder and harder to name.";
-  return `${what}. Each combines all ${before} maps before it, with stencils of its own: ${become}`;
-}
-
-function aboutUnits(hidden, index, activation, lit) {
-  const { units } = hidden[index];
-  const before = index && hidden[index - 1];
-  const sort = before.kind === "convolution" ? "maps" : "units";
-  const from = before ? `the ${count(before.units)} ${sort} before it` : "every pixel";
-  const rule = activation === "relu"
-    ? "a sum below zero counts as nothing"
-    : "a curve, the sigmoid, squeezes the sum between 0 and 1";
-  return `${count(units)} units. Each adds up what comes from ${from}, by its own weights, and ${rule}.`
-    + ` For your drawing ${lit} of them are lit.`;
-}
-
 function votes({ probabilities }, { values }) {
   const scores = [...decode(values)].map((byte) => (byte - 128) / 127);
-  const rows = scores.flatMap((score, digit) => {
+  const rows = scores.map((score, digit) => {
     const bar = make("i", { className: score < 0 ? "minus" : "" });
     bar.style.width = `${50 * Math.abs(score)}%`;
-    return [make("span", { textContent: digit }), make("span", { className: "vote" }, bar),
-      make("span", { textContent: percent(probabilities[digit]) })];
+    const points = make("span", { className: "unseen", textContent: `: ${(score * values.peak).toFixed(1)} points, ` });
+    return make("li", {}, make("span", { textContent: digit }), points, make("span", { className: "vote" }, bar),
+      make("span", { className: "share", textContent: percent(probabilities[digit]) }));
   });
+  const [first, second] = scores.map((_, digit) => digit).sort((one, other) => scores[other] - scores[one]);
+  const lead = (scores[first] - scores[second]) * values.peak;
   return {
     title: "Ten votes",
     text: "The last layer weighs what is lit into one score for each digit: to the right for it, to the left against"
-      + " it. The scores become probabilities (“softmax”), and a lead of a few points is nearly certainty.",
-    figure: make("div", { className: "votes" }, ...rows),
+      + " it. The scores become probabilities (“softmax”): a point more makes a digit 2.7 times as probable."
+      + ` Here ${first} leads ${second} by about ${lead.toFixed(1)} points.`,
+    figure: make("ol", { className: "votes", ariaLabel: "Points and probability of each digit" }, ...rows),
   };
 }
 
-function spoke({ digit, values }, { pixels }) {
+function spoke({ digit, values, strongest }, { pixels }, { abstained }) {
   const [height, width] = values.shape;
-  const times = Math.exp(Math.min(values.peak, 12));
-  const fold = times < 10 ? times.toFixed(1) : count(Math.round(times));
+  const { box: [top, , bottom], voice } = strongest;
+  const colours = picture(voices(decode(values), decode(pixels)), width, height, 8);
   return {
-    title: `Which strokes spoke for ${digit}`,
-    text: `A patch of paper was laid over each place of the drawing, to see what ${digit} loses. Green ink spoke for`
-      + " it, red ink against it; grey ink hardly matters."
-      + ` Covering the strongest place changes the odds of ${digit} about ${fold}-fold.`,
-    figure: picture(voices(decode(values), decode(pixels)), width, height, 8),
+    title: abstained ? `Its nearest guess was ${digit}` : `Which strokes spoke for ${digit}`,
+    text: (abstained ? `The network does not answer. Of the ten digits ${digit} has the most votes. ` : "")
+      + `A patch of paper, ${bottom - top} × ${bottom - top} pixels large, was laid over one place of the drawing after`
+      + ` the other, to see what ${digit} loses. A pixel’s colour is the mean of the patches over it: green ink spoke for`
+      + ` ${digit}, red ink against it; grey ink hardly matters. The framed patch matters most: covering it`
+      + ` ${voice > 0 ? "divides" : "multiplies"} the odds of ${digit} by ${fold(Math.abs(voice))}.`,
+    figure: framed(colours, strongest.box.map((place, side) => place / values.shape[side % 2])),
     legend: [["for", `for ${digit}`], ["against", `against ${digit}`], ["neither", "neither"]],
   };
+}
+
+function fold(voice) {
+  if (voice > MOST) return "more than a million";
+  const times = Math.exp(voice);
+  return `about ${times < 10 ? times.toFixed(1) : count(Math.round(times))}`;
 }
 
 function familiar(found, most) {
   const fill = make("i", { className: found > most ? "beyond" : "" });
   fill.style.width = `${Math.min(100, (50 * found) / most)}%`;
+  const measured = {
+    role: "meter", ariaLabel: "Strangeness", ariaValueMin: 0, ariaValueMax: (2 * most).toFixed(2),
+    ariaValueNow: Math.min(found, 2 * most).toFixed(2),
+    ariaValueText: `${found.toFixed(2)}, the mark at ${most.toFixed(2)}`,
+  };
   return {
     title: "Is it a digit at all?",
-    text: `What is lit inside is compared with what digits light up: this drawing lies ${found.toFixed(2)} away from the`
-      + ` nearest of them, and most digits about 1. Beyond ${most.toFixed(2)}, the mark, the network does not answer:`
-      + " “not a digit”.",
-    figure: make("div", { className: "gauge" }, fill),
+    text: "What is lit inside is compared with what digits light up. The strangeness of this drawing is"
+      + ` ${found.toFixed(2)}; that of most digits is about 1. Beyond ${most.toFixed(2)}, the mark, the network does not`
+      + " answer.",
+    figure: make("div", { className: "gauge", ...measured }, fill),
   };
 }
 

@@ -19,7 +19,9 @@ export function tabs(told) {
       $(`tab-${next}`).focus();
     });
   });
-  openTab(NAMES.includes(location.hash.slice(1)) ? location.hash.slice(1) : NAMES[0]);
+  const addressed = () => (NAMES.includes(location.hash.slice(1)) ? location.hash.slice(1) : NAMES[0]);
+  addEventListener("hashchange", () => openTab(addressed()));
+  openTab(addressed());
 }
 
 export function openTab(name) {

@@ -1,6 +1,13 @@
-"""The pages' files, from memory: the pages themselves at / and /docs, what they load or offer under /page/."""
+"""The pages' files, from memory: the pages themselves at / and /docs, what they load or offer under /page/.
 
+They are sent by gzip to whoever takes it, and not at all to a browser that has them as they are now.
+"""
+
+import gzip
+import hashlib
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,7 +33,23 @@ HEADERS = {  # beside those of every answer
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-cache",
+    "Vary": "Accept-Encoding",
 }
+TAKES_GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))", re.IGNORECASE)
+
+
+class Asset(NamedTuple):
+    """A file as it is, by gzip or None where that is no smaller, and the tag that both have."""
+
+    plain: bytes
+    small: bytes | None
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes) -> "Asset":
+        small = gzip.compress(content, mtime=0)
+        tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+        return cls(content, small if len(small) < len(content) else None, tag)
 
 
 def _path(file: Path) -> str:
@@ -37,23 +60,35 @@ def _path(file: Path) -> str:
 PATHS = {_path(file): file for file in sorted(FOLDER.rglob("*")) if file.is_file()}
 
 
-def load(beside_model: Path, document: Json) -> dict[str, bytes]:
-    """The content for each path. `document` is what /docs is made of. The card is empty where none was packaged."""
+def load(beside_model: Path, document: Json) -> dict[str, Asset]:
+    """The file for each path. `document` is what /docs is made of. The card is empty where none was packaged."""
     card = beside_model / CARD
     made = {
         f"/page/{CARD}": card.read_bytes() if card.exists() else b"{}",
         "/docs": guide.page(PATHS["/docs"].read_text(encoding="utf-8"), document),
     }
-    return {path: file.read_bytes() for path, file in PATHS.items()} | made
+    contents = {path: file.read_bytes() for path, file in PATHS.items()} | made
+    return {path: Asset.of(content) for path, content in contents.items()}
 
 
 def _route(path: str) -> Route:
     kind = TYPES[Path(path).suffix or ".html"]
 
     async def asset(request: Request) -> Response:
-        return Response(request.app.state.assets[path], headers=HEADERS, media_type=kind)
+        plain, small, tag = request.app.state.assets[path]
+        headers = {**HEADERS, "ETag": tag}
+        if _has(request.headers.get("if-none-match", ""), tag):
+            return Response(status_code=304, headers=headers)
+        if small and TAKES_GZIP.search(request.headers.get("accept-encoding", "")):
+            return Response(small, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
+        return Response(plain, headers=headers, media_type=kind)
 
     return Route(path, asset)
+
+
+def _has(tags: str, tag: str) -> bool:
+    """Whether a header If-None-Match names a tag, weak or not, or with * any."""
+    return bool({"*", tag.removeprefix("W/")} & {one.strip().removeprefix("W/") for one in tags.split(",")})
 
 
 routes = [_route(path) for path in (*PATHS, f"/page/{CARD}")]

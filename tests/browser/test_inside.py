@@ -20,7 +20,7 @@ def test_each_step_from_the_ink_to_the_answer_is_shown(visitor):
     with visitor.page.expect_response("**/explain") as asked:
         visitor.click("#tab-inside")
     told = asked.value.json()
-    expect(visitor.page.locator("#steps > li")).to_have_count(len(told["layers"]) + 5)
+    expect(visitor.page.locator("#steps > li")).to_have_count(len(told["layers"]) + 5 + bool(told["reading"]["turned"]))
 
     arrived = visitor.looks_at(f"{step(visitor, 'What arrives')} canvas")
     assert 0.01 < dark(arrived).mean() < 0.3
@@ -136,3 +136,30 @@ def test_the_address_keeps_the_tab(desktop):
     desktop.page.reload()
     expect(desktop.page.locator("#model")).to_be_visible()
     expect(desktop.page.locator("#answer")).to_be_hidden()
+
+
+def test_the_stepper_follows_whoever_scrolls(visitor):
+    visitor.draw(SEVEN)
+    visitor.sees_digit(7)
+    visitor.click("#tab-inside")
+    steps, now, where = (visitor.page.locator(one) for one in ("#steps > li", "#steps > li.now h2", "#where"))
+    expect(now).to_have_text("What arrives")
+    visitor.waits()
+    for place in (4, 2, steps.count() - 3):
+        title = steps.nth(place).locator("h2").inner_text()
+        steps.nth(place).evaluate("step => scrollBy({ top: step.getBoundingClientRect().top - 50 })")
+        expect(now).to_have_text(title)
+        expect(where).to_contain_text(title)
+    visitor.click("#next")
+    expect(now).to_have_text(steps.nth(steps.count() - 2).locator("h2").inner_text())
+    visitor.page.wait_for_timeout(300)
+    visitor.page.evaluate("scrollTo({ top: 0 })")
+    expect(now).to_have_text("What arrives")
+    visitor.page.evaluate("scrollTo({ top: document.documentElement.scrollHeight })")
+    expect(now).to_have_text("Is it a digit at all?")
+
+
+def test_an_address_that_changes_opens_its_tab(desktop):
+    for name in ("model", "inside", ""):
+        desktop.page.evaluate("name => { location.hash = name; }", name)
+        expect(desktop.page.locator(f"#{name or 'answer'}")).to_be_visible()

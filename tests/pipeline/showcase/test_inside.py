@@ -70,6 +70,16 @@ def test_the_first_layers_answers_come_from_the_first_layers_weights(exported):
     assert weights.shape == (first["units"], *((1, 3, 3) if first["kernel"] else (784,))), name
 
 
+def test_what_the_first_layer_is_given_is_the_picture(exported):
+    """Standardised, and turned a little where the network does so."""
+    name, model = exported
+    session = ort.InferenceSession(inside.derive(model))
+    smooth = np.add.outer(np.arange(28), np.arange(28)).astype(np.float32)[None] * 4
+    [given] = session.run([session.get_modelmeta().custom_metadata_map["given"]], {"pixels": smooth})
+    found = np.corrcoef(given.ravel(), smooth.ravel())[0, 1]
+    assert found > (0.98 if name == "convnet" else 0.9999)
+
+
 def test_the_novelty_is_left_out_and_equal_models_give_equal_bytes(exported):
     _, model = exported
     derived = inside.derive(model)

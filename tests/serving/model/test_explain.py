@@ -93,6 +93,9 @@ def test_the_units_that_answer_most_strongly_are_told_with_their_weights(served)
     assert told.saliency is not None
     assert told.saliency.digit == 7
     assert numbers(told.saliency.values).max() == 255
+    top, left, bottom, right = told.saliency.strongest.box
+    assert (bottom - top, right - left) == (4, 4)
+    assert told.saliency.strongest.voice >= told.saliency.values.peak
     [votes] = [layer.values for layer in told.layers]
     assert votes.signed
     assert numbers(votes).argmax() == 7
