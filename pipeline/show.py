@@ -8,13 +8,15 @@ Writes show/, which the stage package puts into the Bento; the page finds a file
 from collections.abc import Iterator
 
 from pipeline.data.files import replacing
-from pipeline.paths import SHOW
+from pipeline.data.store import load_split
+from pipeline.paths import PROCESSED, SHOW
+from pipeline.showcase import sheet
 from pipeline.stage import stage
 
 
 def made() -> Iterator[tuple[str, bytes]]:
     """Each file's name and content."""
-    yield from ()
+    yield from sheet.make(load_split(PROCESSED, "train"), load_split(PROCESSED, "val")).items()
 
 
 @stage("show")
