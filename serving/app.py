@@ -141,9 +141,7 @@ async def explained(request: Request) -> Response:
     return _json(explanation.model_dump())
 
 
-async def _of_pixels(
-    request: Request, answered: Callable[[State, Pixels], Awaitable[list[schema.Json]]]
-) -> Response:
+async def _of_pixels(request: Request, answered: Callable[[State, Pixels], Awaitable[list[schema.Json]]]) -> Response:
     kind = _media_type(request)
     body = await request.body()
     if kind == "application/octet-stream":
