@@ -14,7 +14,7 @@ from pipeline.data.files import replacing
 from pipeline.data.store import load_split
 from pipeline.models.networks import kinds
 from pipeline.paths import BEST, CANDIDATES, PROCESSED, SHOW
-from pipeline.showcase import compare, held_out
+from pipeline.showcase import compare, held_out, sheet
 from pipeline.stage import stage
 
 
@@ -23,6 +23,7 @@ def made() -> Iterator[tuple[str, bytes]]:
     names = params.load("candidates")
     train, val, test = (load_split(PROCESSED, part) for part in ("train", "val", "test"))
     yield from held_out.make(*test).items()
+    yield from sheet.make(train, val).items()
     served, champion = trained(BEST)
     networks = {name: trained(CANDIDATES / name)[1] for name in names} | {served: champion}
     yield from compare.make(networks, served, train, val, test).items()
