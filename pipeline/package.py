@@ -2,7 +2,7 @@
 
     python -m pipeline.package
 
-Reads models/best/, serving/, data/processed/test/ and the locks; writes dist/bento/ and the same as one file,
+Reads models/best/, serving/, show/, data/processed/test/ and the locks; writes dist/bento/ and the same as one file,
 dist/inkwell.bento, whose bytes depend on nothing but those. A Bento that does not answer as the recogniser does offline
 never gets there.
 """
@@ -31,6 +31,7 @@ from rich.console import Console
 
 from pipeline import serve
 from pipeline.data.files import replacing
+from pipeline.paths import SHOW
 from pipeline.showcase import card, inside
 from pipeline.stage import stage
 from serving.images import normalise_all
@@ -74,11 +75,17 @@ def content_version(source: Path, requirements: Sequence[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] | None = None) -> Path:
+def build(
+    model: Path,
+    serving: Path,
+    workplace: Path,
+    shown: Mapping[str, Any] | None = None,
+    show: Path | None = None,
+) -> Path:
     """Build the Bento of `model` and the code in `serving` inside `workplace`, and return its folder.
 
-    `shown` is the model's card for the page. Equal inputs give equal bytes. Raises PackageError if BentoML cannot
-    build it.
+    `shown` is the model's card for the page, `show` the folder of what its views load. Equal inputs give equal
+    bytes. Raises PackageError if BentoML cannot build it.
     """
     workplace = workplace.absolute()
     source = workplace / "source"
@@ -88,6 +95,8 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
     (source / "model.sha256").write_text(f"{model_hash}  model.onnx\n", encoding="utf-8")
     (source / "inside.onnx").write_bytes(inside.derive(model.read_bytes()))
     (source / "card.json").write_text(json.dumps(shown or {}), encoding="utf-8")
+    if show:
+        shutil.copytree(show, source / "show")
     requirements = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     locked, installer = LOCK.read_text(encoding="utf-8"), pinned("uv", WHOLE_LOCK.read_text(encoding="utf-8"))
     if others := [one for one in requirements if f"\n{one} " not in locked]:
@@ -97,7 +106,7 @@ def build(model: Path, serving: Path, workplace: Path, shown: Mapping[str, Any] 
     tag = f"inkwell:{content_version(source, [locked, installer])}"
     config = {
         "service": "serving.service:Inkwell",
-        "include": ["serving/", "model.onnx", "model.sha256", "inside.onnx", "card.json"],
+        "include": ["serving/", "model.onnx", "model.sha256", "inside.onnx", "card.json", "show/"],
         "python": {"packages": requirements, "lock_packages": False},
         "envs": [ONLY_WITH_HASHES],
     }
@@ -225,7 +234,7 @@ def main() -> None:
         images = images[:TRIED]
         with tempfile.TemporaryDirectory(dir=serve.STATE, prefix="package-") as workplace:
             with console.status("Building the Bento"):
-                bento = build(MODEL, SERVING, Path(workplace), shown)
+                bento = build(MODEL, SERVING, Path(workplace), shown, SHOW)
             console.print(f"Built inkwell:{bento.name} of {recogniser.name} {recogniser.version}.")
             with console.status("Trying it"), serve.running(bento) as url:
                 try_out(url, recogniser, images)

@@ -33,5 +33,8 @@ GATES = Path("reports/gates")
 AUDIT = Path("reports/audit")
 """A folder per network: the report of its audit."""
 
+SHOW = Path("show")
+"""What the page's views load beside the answer: one file each."""
+
 RESUME = Path(".resume")
 """What a training that was killed goes on from."""

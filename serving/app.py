@@ -56,7 +56,7 @@ def create_app(model: Path) -> Starlette:
         app.state.metrics.publish()
         log.flush()
 
-    app = Starlette(routes=ROUTES, lifespan=lifespan)
+    app = Starlette(routes=[*ROUTES, *assets.routes_of(model.parent)], lifespan=lifespan)
     app.state.drain = Drain()
     app.state.metrics = Metrics()
     app.state.decoders = BoundedPool(DECODERS)

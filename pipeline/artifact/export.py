@@ -14,7 +14,7 @@ from pipeline.artifact.to_onnx import answers, labelled, logits_of, observe, to_
 from pipeline.params import Calibration, Refit
 from serving.images import normalise_all
 
-NOVELTY_IMAGES = 10_000
+NOVELTY_IMAGES = 30_000
 """Training images at most, from all over the set, that novelty is fitted to, beside those that were drawn."""
 RANGE_IMAGES = 1000
 """Training images at most by which the integers get their range."""

@@ -22,10 +22,12 @@ COMPONENTS = 128
 """Directions whose variances are told apart; all further ones share one variance."""
 FLOOR = 1e-3
 """The least deviation and variance of a feature, as a share of the mean ones: some units hardly ever fire."""
-EVIDENCE = 0.4
+EVIDENCE = 0.8
 """What a unit of log odds for a non-digit adds to the distance."""
-CLASSIFIER = {"hidden_layer_sizes": (64,), "alpha": 0.1, "batch_size": 256, "max_iter": 12, "random_state": 0}
+CLASSIFIER = {"hidden_layer_sizes": (64,), "alpha": 0.1, "batch_size": 256, "max_iter": 12}
 """What tells digits from non-digits, as scikit-learn's MLPClassifier is to fit it; `max_iter` are epochs."""
+STARTS = 4
+"""From so many the classifier is fitted, and its log odds averaged: what one alone says of the unseen is chance."""
 
 
 def look(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,15 +122,21 @@ def classifier(of_digits: np.ndarray, of_non_digits: np.ndarray) -> nn.Module:
     """The log odds of a non-digit, float [N, 1], of scaled features, float [N, D], learnt from those of both."""
     both = np.concatenate([of_digits, of_non_digits]).astype(np.float32)
     centre = both.mean(axis=0)
-    fitted = MLPClassifier(**CLASSIFIER)
+    fitted = [MLPClassifier(**CLASSIFIER, random_state=start) for start in range(STARTS)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # so few epochs are meant to be
-        fitted.fit(both - centre, np.arange(len(both)) >= len(of_digits))
-    layers = []
-    for weights, bias in zip(fitted.coefs_, fitted.intercepts_, strict=True):
-        layer = nn.Linear(*weights.shape)
-        layer.weight.data, layer.bias.data = torch.from_numpy(weights.T).float(), torch.from_numpy(bias).float()
-        layers.append(layer)
-    hidden, output = layers
+        for one in fitted:
+            one.fit(both - centre, np.arange(len(both)) >= len(of_digits))
+    hidden = linear(np.hstack([one.coefs_[0] for one in fitted]), np.hstack([one.intercepts_[0] for one in fitted]))
     hidden.bias.data -= hidden.weight.data @ torch.from_numpy(centre)
+    output = linear(
+        np.vstack([one.coefs_[1] for one in fitted]) / STARTS, np.mean([one.intercepts_[1] for one in fitted], axis=0)
+    )
     return nn.Sequential(hidden, nn.ReLU(), output).requires_grad_(False)
+
+
+def linear(weights: np.ndarray, bias: np.ndarray) -> nn.Linear:
+    """The layer that multiplies by weights, float [N, M], and adds a bias, float [M]."""
+    layer = nn.Linear(*weights.shape)
+    layer.weight.data, layer.bias.data = torch.from_numpy(weights.T).float(), torch.from_numpy(bias).float()
+    return layer

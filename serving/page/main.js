@@ -13,6 +13,7 @@ import { openTab, tabs } from "./tabs.js";
 let model = null;
 let source = null;
 let label; // which digit it is, where that is known
+const watchers = new Map(); // by panel, what is to be told of each change while it is open
 
 const asker = new Asker(
   (answer, { path, lighting, label }) => {
@@ -34,6 +35,7 @@ function ask(lighting) {
 
 function changed(given, known, { past, future }) {
   [source, label] = [given, known];
+  for (const [panel, callback] of watchers) if (!$(panel).hidden) callback(source);
   $("undo").disabled = !past.length;
   $("redo").disabled = !future.length;
   if (source) return ask(false);
@@ -96,7 +98,15 @@ async function learn() {
   showModel(model, card ?? {}, (file, label) => { open(file, label); openTab("inside"); scrollTo({ top: 0 }); });
 }
 
-tabs((name) => {
+/** What a view of a module of its own may know of the paper, and do to it. */
+const desk = (panel) => ({
+  source: () => source,
+  changes: (callback) => watchers.set(panel, callback),
+  show: open,
+});
+
+tabs(async (name, module) => {
   if (name === "inside") ask(true);
   learn();
+  if (module) (await import(`./${module}`)).open(desk(name));
 });

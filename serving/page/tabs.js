@@ -2,21 +2,21 @@
 
 import { $ } from "./dom.js";
 
-const NAMES = ["answer", "inside", "model"];
+const all = [...document.querySelectorAll('[role="tab"]')];
+const NAMES = all.map((tab) => tab.getAttribute("aria-controls"));
 let opened = () => {};
 
-/** Make the tabs work; `told(name)` learns which one was opened. */
+/** Make the tabs work; `told(name, module)` learns which one was opened, and what its tab names as its module. */
 export function tabs(told) {
   opened = told;
-  NAMES.forEach((name, index) => {
-    const tab = $(`tab-${name}`);
-    tab.addEventListener("click", () => openTab(name));
+  all.forEach((tab, index) => {
+    tab.addEventListener("click", () => openTab(NAMES[index]));
     tab.addEventListener("keydown", ({ key }) => {
       const way = { ArrowRight: 1, ArrowLeft: -1 }[key];
       if (!way) return;
-      const next = NAMES[(index + way + NAMES.length) % NAMES.length];
-      openTab(next);
-      $(`tab-${next}`).focus();
+      const next = (index + way + all.length) % all.length;
+      openTab(NAMES[next]);
+      all[next].focus();
     });
   });
   const addressed = () => (NAMES.includes(location.hash.slice(1)) ? location.hash.slice(1) : NAMES[0]);
@@ -25,12 +25,12 @@ export function tabs(told) {
 }
 
 export function openTab(name) {
-  for (const each of NAMES) {
-    const chosen = each === name;
-    $(each).hidden = !chosen;
-    $(`tab-${each}`).setAttribute("aria-selected", chosen);
-    $(`tab-${each}`).tabIndex = chosen ? 0 : -1;
-  }
+  all.forEach((tab, index) => {
+    const chosen = NAMES[index] === name;
+    $(NAMES[index]).hidden = !chosen;
+    tab.setAttribute("aria-selected", chosen);
+    tab.tabIndex = chosen ? 0 : -1;
+  });
   history.replaceState(null, "", name === NAMES[0] ? location.pathname : `#${name}`);
-  opened(name);
+  opened(name, $(`tab-${name}`).dataset.module);
 }

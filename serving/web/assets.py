@@ -19,6 +19,7 @@ from serving.schema import Json
 FOLDER = Path(__file__).parent.parent / "page"
 PAGES = {"index.html": "/", "docs.html": "/docs"}
 CARD = "card.json"  # lies beside the model, since it tells of it
+SHOW = "show"  # so do the files that views load when they are opened
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -64,11 +65,22 @@ def load(beside_model: Path, document: Json) -> dict[str, Asset]:
     """The file for each path. `document` is what /docs is made of. The card is empty where none was packaged."""
     card = beside_model / CARD
     made = {
+        **{path: file.read_bytes() for path, file in _shown(beside_model).items()},
         f"/page/{CARD}": card.read_bytes() if card.exists() else b"{}",
         "/docs": guide.page(PATHS["/docs"].read_text(encoding="utf-8"), document),
     }
     contents = {path: file.read_bytes() for path, file in PATHS.items()} | made
     return {path: Asset.of(content) for path, content in contents.items()}
+
+
+def _shown(beside_model: Path) -> dict[str, Path]:
+    files = sorted((beside_model / SHOW).glob("*"))
+    return {f"/page/{SHOW}/{file.name}": file for file in files if file.suffix in TYPES}
+
+
+def routes_of(beside_model: Path) -> list[Route]:
+    """The routes of the files that were packaged with the model."""
+    return [_route(path) for path in _shown(beside_model)]
 
 
 def _route(path: str) -> Route:

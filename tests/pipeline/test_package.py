@@ -32,6 +32,7 @@ def project(tmp_path, monkeypatch):
     run = {"network": "mlp", "inputs": {"params": {"networks.mlp.kind": "mlp"}}}
     for name, content in (("verdicts.json", {"source": "mnist", "gates": []}), ("run.json", run)):
         (tmp_path / package.CHAMPION / name).write_text(json.dumps(content))
+    (tmp_path / package.SHOW).mkdir()
     shutil.copytree(ROOT / "serving", tmp_path / "serving")
     for lock in (package.LOCK, package.WHOLE_LOCK):
         shutil.copy(ROOT / lock, tmp_path / lock)

@@ -98,7 +98,7 @@ def test_calibration_exports_again_and_trains_nothing(project, name):
 def test_a_gate_of_one_network_judges_it_again_and_asks_nothing(project):
     edit(project, "params.yaml", r"(?s)(  mlp:\n    all:\n      error: )\S+", r"\g<1>0.0123")
     assert stale(project) == {"judge@mlp"}
-    assert with_what_follows(project, stale(project)) == {"judge@mlp", "promote", "crown", "package"}
+    assert with_what_follows(project, stale(project)) == {"judge@mlp", "promote", "crown", "show", "package"}
 
 
 def test_a_default_gate_judges_all_again_and_asks_nothing(project):

@@ -10,14 +10,16 @@ from serving import openapi
 from serving.app import ROUTES
 from serving.web import assets
 
-PATHS = [*assets.PATHS, "/page/card.json"]
+PATHS = [*assets.PATHS, "/page/card.json", "/page/show/strokes.json"]
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     (folder / assets.CARD).write_text('{"kind": "' + "toy " * 200 + '"}')
-    app = Starlette(routes=assets.routes)
+    (folder / assets.SHOW).mkdir()
+    (folder / assets.SHOW / "strokes.json").write_text(str([0.5] * 200))
+    app = Starlette(routes=[*assets.routes, *assets.routes_of(folder)])
     app.state.assets = assets.load(folder, openapi.document(ROUTES))
     with TestClient(app) as client:
         yield client
