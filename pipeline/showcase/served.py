@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from pipeline.models.load import nested
-from pipeline.models.networks import Network, parse
+from pipeline.models.networks import SIDE, Network, parse
 from pipeline.showcase.inside import DEQUANTISE, WEIGHTED, derive
 
 CHUNK = 50
@@ -56,7 +56,34 @@ def twin(content: bytes, config: Network) -> nn.Sequential:
             chain.append(layer)
         elif not list(layer.parameters()):  # batch norm is in the weights already
             chain.append(layer)
-    return nn.Sequential(*chain).eval().requires_grad_(False)
+    whole = nn.Sequential(*chain).eval().requires_grad_(False)
+    return whole.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class Part(NamedTuple):
+    """The network up to a layer that multiplies by weights: to its sums, and to its answers, its nonlinearity included.
+
+    sees: side of the square of pixels that a unit of it sees; `SIDE` where that is all of the picture.
+    """
+
+    sums: nn.Sequential
+    answers: nn.Sequential
+    sees: int
+
+
+def parts(chain: nn.Sequential) -> list[Part]:
+    """A part for each layer of a `twin`, the last for its logits."""
+    layers = list(chain)
+    found, sees, pace = [], 1, 1
+    for index, layer in enumerate(layers, 1):
+        if isinstance(layer, nn.Conv2d):
+            sees, pace = sees + (layer.kernel_size[0] - 1) * pace, pace * layer.stride[0]
+        elif isinstance(layer, nn.Linear):
+            sees = SIDE
+        else:
+            continue
+        found.append(Part(nn.Sequential(*layers[:index]), nn.Sequential(*layers[: index + 1]), min(sees, SIDE)))
+    return found
 
 
 def leaves(layer: nn.Module) -> Iterator[nn.Module]:
@@ -99,8 +126,7 @@ class Served:
         A channel's answer is its mean over the picture.
         """
         outputs = [layer.output for layer in self.layers]
-        found = [
-            [np.float32(one).reshape(*one.shape[:2], -1).mean(axis=2) for one in self._session.run(outputs, {"pixels": chunk})]
-            for chunk in np.split(images.astype(np.float32), range(CHUNK, len(images), CHUNK))
-        ]
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        chunks = np.split(images.astype(np.float32), range(CHUNK, len(images), CHUNK))
+        found = (self._session.run(outputs, {"pixels": chunk}) for chunk in chunks)
+        means = [[one.reshape(*one.shape[:2], -1).mean(axis=2) for one in answers] for answers in found]
+        return [np.concatenate(of_layer) for of_layer in zip(*means, strict=True)]

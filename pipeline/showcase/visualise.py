@@ -1,12 +1,4 @@
-"""Feature visualisation: for each unit of a layer a picture that excites it as strongly as a search can.
-
-After Olah, Mordvintsev and Schubert 2017, "Feature Visualization", Distill, doi 10.23915/distill.00007: ascent on the
-unit's answer, from faint noise, in a decorrelated parametrisation (Fourier coefficients, the low frequencies scaled up
-to move as fast as the high ones), through a small shift, turn and change of size drawn anew at each step
-(transformation robustness). Without these the search ends in high frequencies that excite a network and show nothing.
-"""
-
-import math
+"""Feature visualisation: for each unit of a layer a picture that excites it as strongly as a search can."""
 
 import numpy as np
 import torch
@@ -14,87 +6,27 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.models.networks import SIDE, standardise
+from pipeline.models.networks import SIDE
+from pipeline.showcase.ascent import ascend
 
-STEPS, RATE = 192, 0.05
-"""Of Adam."""
-GROUND, NOISE = -2.0, 0.1
-"""The logit of the grey, and the deviation of the coefficients, from which the ascent starts: almost blank paper."""
-SHIFT, TURN, SCALE = 2.0, 8.0, 0.08
-"""Pixels, degrees and share by which pictures are moved at most."""
-SOFT, SOFTENED, UNTIL = 0.5, 2, 0.5
-"""How far below zero the last ReLUs have a slope at first, how many of them, and the share of steps until it is gone."""
-GREYS = 16
-"""That a picture is rounded to, four bits a pixel: what is measured is what is shown."""
+STEPS = 192
+NOISE = 0.1
+"""Of the logits of the greys that the ascent starts from, the deviation from 0."""
+LEAK = 0.1
+"""What a channel's sum counts where it is below zero and its answer none, so that silent places are led up too."""
 
 
 def visualise(layers: nn.Sequential, units: int, seed: int) -> NDArray[np.uint8]:
     """For each of the first units of a layer the picture that excites it, uint8 [units, 28, 28].
 
     Args:
-        layers: from standardised images, float [N, 1, 28, 28], to the layer's answers, float [N, K], or of channels
-            [N, K, H, W], whose mean over the picture is to be large.
+        layers: from standardised images, float [N, 1, 28, 28], to the layer's sums before its nonlinearity, float
+            [N, K]; of channels [N, K, H, W], whose answers' mean over the picture is to be large.
     """
-    generator = torch.Generator().manual_seed(seed)
-    start = NOISE * torch.randn((1, SIDE, SIDE // 2 + 1, 2), generator=generator)
-    coefficients = start.repeat(units, 1, 1, 1).requires_grad_()
-    optimiser = torch.optim.Adam([coefficients], RATE)
     every = torch.arange(units)
-    softened, softness = soften(layers)
-    for step in range(STEPS):
-        softness.fill_(SOFT * max(1 - step / (UNTIL * STEPS), 0))
-        answers = softened(standardise(moved(pixels_of(coefficients), generator)))
-        optimiser.zero_grad()
-        (-answers[every, every].sum()).backward()
-        optimiser.step()
-    return rounded(pixels_of(coefficients.detach()))
 
+    def goal(sums: Tensor) -> Tensor:
+        return (F.leaky_relu(sums, LEAK) if sums.ndim == 4 else sums)[every, every].sum()
 
-def pixels_of(coefficients: Tensor) -> Tensor:
-    """Pictures, float [N, 1, 28, 28] in 0..1, of Fourier coefficients, float [N, 28, 15, 2]."""
-    frequency = torch.hypot(torch.fft.fftfreq(SIDE).unsqueeze(1), torch.fft.rfftfreq(SIDE))
-    waves = torch.view_as_complex(coefficients) / frequency.clamp(min=1 / SIDE)
-    return (GROUND + torch.fft.irfft2(waves, s=(SIDE, SIDE), norm="ortho")).sigmoid().unsqueeze(1)
-
-
-def moved(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Pictures, float [N, 1, 28, 28], all shifted, turned and changed in size by the same small amounts, drawn anew."""
-    turn, scale, down, right = (2 * torch.rand(4, generator=generator) - 1).tolist()
-    angle, size, pixel = math.radians(TURN * turn), 1 + SCALE * scale, 2 * SHIFT / SIDE
-    sine, cosine = size * math.sin(angle), size * math.cos(angle)
-    affine = torch.tensor([[[cosine, -sine, pixel * right], [sine, cosine, pixel * down]]])
-    grid = F.affine_grid(affine, [1, 1, SIDE, SIDE], align_corners=False).expand(len(pictures), -1, -1, -1)
-    return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
-
-
-class Softened(nn.Module):
-    """ReLU, whose slope does not end at zero but fades below it."""
-
-    def __init__(self, softness: Tensor) -> None:
-        super().__init__()
-        self.softness = softness
-
-    def forward(self, values: Tensor) -> Tensor:
-        answers = F.relu(values)
-        if not self.softness:
-            return answers
-        smooth = F.celu(values, float(self.softness))
-        return smooth + (answers - smooth).detach()
-
-
-def soften(layers: nn.Sequential) -> tuple[nn.Sequential, Tensor]:
-    """The same layers with the last of their ReLUs softened, and the number that tells how far.
-
-    What noise does not excite at all has no slope to be led up by. One that is the same everywhere below zero, as Lucid
-    gives its ReLUs at first, led class pictures astray here: to silence units that were silent already.
-    """
-    softness = torch.zeros(())
-    last = [index for index, layer in enumerate(layers) if isinstance(layer, nn.ReLU)][-SOFTENED:]
-    chain = (Softened(softness) if index in last else layer for index, layer in enumerate(layers))
-    return nn.Sequential(*chain), softness
-
-
-def rounded(pictures: Tensor) -> NDArray[np.uint8]:
-    """Pictures, float [N, 1, 28, 28] in 0..1, as uint8 [N, 28, 28] of `GREYS` greys."""
-    steps = (pictures.squeeze(1) * (GREYS - 1)).round().to(torch.uint8)
-    return np.asarray(steps.numpy() * np.uint8(255 // (GREYS - 1)))
+    noise = torch.randn((SIDE, SIDE), generator=torch.Generator().manual_seed(seed))
+    return ascend(layers, NOISE * noise.repeat(units, 1, 1), goal, [STEPS], seed)[:, -1]
