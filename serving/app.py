@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -129,15 +129,16 @@ async def predict_pixels(request: Request) -> Response:
     JSON, with `scale` where every value lies in 0..1; or 784 bytes an image, row by row. One that keeps MNIST's
     convention, its ink scaled to 20x20 and centred on black, is answered as it is; another is prepared as a picture is.
     """
-    kind = _media_type(request)
-    body = await request.body()
-    if kind == "application/octet-stream":
-        return _json({"predictions": await _answers(request.app.state, _from_bytes(body))})
-    if kind != "application/json":
-        raise errors.PIXELS_EXPECTED(f"as {kind}" if kind else "without a Content-Type")
-    parsed = schema.parse_pixels(body)
-    answers = await _answers(request.app.state, parsed.as_array())
-    return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
+    return await _of_pixels(request, _answers)
+
+
+async def predict_prepared(request: Request) -> Response:
+    """Images as arrays, for the network as they are: one, or up to 1000.
+
+    Takes what /predict_pixels takes, and prepares nothing: no ink is moved, scaled or made brighter. So the answer is
+    the network's to these pixels, be they like MNIST's or not.
+    """
+    return await _of_pixels(request, _answers_as_they_are)
 
 
 async def explained(request: Request) -> Response:
@@ -146,6 +147,18 @@ async def explained(request: Request) -> Response:
     state = request.app.state
     explanation = await state.explainers.run(explain, data, state.recogniser, state.activations)
     return _json(explanation.model_dump())
+
+
+async def _of_pixels(request: Request, answered: Callable[[State, Pixels], Awaitable[list[schema.Json]]]) -> Response:
+    kind = _media_type(request)
+    body = await request.body()
+    if kind == "application/octet-stream":
+        return _json({"predictions": await answered(request.app.state, _from_bytes(body))})
+    if kind != "application/json":
+        raise errors.PIXELS_EXPECTED(f"as {kind}" if kind else "without a Content-Type")
+    parsed = schema.parse_pixels(body)
+    answers = await answered(request.app.state, parsed.as_array())
+    return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
 
 
 async def unit(request: Request) -> Response:
@@ -189,6 +202,15 @@ async def _answers(state: State, given: Pixels) -> list[schema.Json]:
         return _counted(state, await state.decoders.run(_prepared_and_predicted, state, pixels))
     if not images.conforming(pixels).all():
         pixels = await state.decoders.run(images.normalise_all, pixels)
+    answers: list[schema.Json] = await state.batcher.run(pixels)
+    return answers
+
+
+async def _answers_as_they_are(state: State, given: Pixels) -> list[schema.Json]:
+    """An answer for each image, [n, 28, 28] in 0..255, that is the network's input."""
+    pixels = given.astype(np.float32, copy=False)
+    if len(pixels) > MICRO_BATCH:
+        return _counted(state, await state.decoders.run(state.recogniser.predict, pixels))
     answers: list[schema.Json] = await state.batcher.run(pixels)
     return answers
 
@@ -246,6 +268,7 @@ def _json(answer: schema.Json) -> Response:
 ROUTES = [
     ApiRoute("/predict", predict, Answer, takes=IMAGE, raises=errors.OF_IMAGES),
     ApiRoute("/predict_pixels", predict_pixels, (Answer, Answers), takes=PIXELS, raises=errors.OF_PIXELS),
+    ApiRoute("/predict_prepared", predict_prepared, (Answer, Answers), takes=PIXELS, raises=errors.OF_PIXELS),
     ApiRoute("/explain", explained, Explanation, takes=IMAGE, raises=errors.OF_IMAGES),
     ApiRoute("/unit", unit, UnitSum, takes=IMAGE, raises=errors.OF_IMAGES, asks=UnitAsked),
     ApiRoute("/without", without_units, Without, takes=IMAGE, raises=errors.OF_IMAGES, asks=WithoutAsked),

@@ -88,6 +88,31 @@ const {{ predictions }} = await response.json();
 console.log(predictions.map((answer) => answer.digit));
 """,
     },
+    "/predict_prepared": {
+        SHELL: f"""\
+curl -O {SERVICE}{SAMPLES}/ten.bin
+curl --data-binary @ten.bin -H "Content-Type: application/octet-stream" {SERVICE}/predict_prepared
+""",
+        PYTHON: f"""\
+from json import load
+from urllib.request import Request, urlopen, urlretrieve
+
+urlretrieve("{SERVICE}{SAMPLES}/ten.bin", "ten.bin")
+images = open("ten.bin", "rb").read()
+told = load(urlopen(Request("{SERVICE}/predict_prepared", images, {{"Content-Type": "application/octet-stream"}})))
+print([answer["digit"] for answer in told["predictions"]])
+""",
+        JAVASCRIPT: f"""\
+const ten = await fetch("{SERVICE}{SAMPLES}/ten.bin");
+const response = await fetch("{SERVICE}/predict_prepared", {{
+  method: "POST",
+  headers: {{ "Content-Type": "application/octet-stream" }},
+  body: await ten.arrayBuffer(),
+}});
+const {{ predictions }} = await response.json();
+console.log(predictions.map((answer) => answer.digit));
+""",
+    },
     "/explain": {
         SHELL: f"""\
 curl -O {SERVICE}{SAMPLES}/seven.png

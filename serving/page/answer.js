@@ -62,7 +62,8 @@ export function showNote(words) {
   speak();
 }
 
-function words({ digit, confidence, probabilities, reason, prediction_set }) {
+/** An answer in words: a sentence, and another on what else it might be. */
+export function words({ digit, confidence, probabilities, reason, prediction_set }) {
   if (reason) {
     const [said, more] = REASONS[reason];
     const doubtful = prediction_set ? doubt(prediction_set, probabilities) : "Perhaps larger, or in plainer strokes?";

@@ -27,10 +27,13 @@ const LIGHTS = table((byte) => {
 /** Each byte as a window lit so brightly. */
 export const lit = (bytes) => Array.from(bytes, (byte) => LIGHTS[byte]);
 
-/** Green above zero, red below it, paper at zero; the strongest of `bytes` in full colour. */
+/** Green above zero, red below it, paper at zero; 1 and -1 in full colour. */
+export const signed = (share) => mix(PAPER, share > 0 ? GREEN : RED, Math.abs(share) ** 0.8);
+
+/** The same of bytes around 128, the strongest in full colour. */
 export function weighted(bytes) {
   const peak = Math.max(1, ...bytes.map((byte) => Math.abs(byte - 128)));
-  return Array.from(bytes, (byte) => mix(PAPER, byte > 128 ? GREEN : RED, (Math.abs(byte - 128) / peak) ** 0.8));
+  return Array.from(bytes, (byte) => signed((byte - 128) / peak));
 }
 
 /** Ink on paper: green where it spoke for the answer, red where against, grey where neither. */

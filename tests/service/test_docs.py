@@ -27,6 +27,10 @@ SAYS = {
         lines.PYTHON: r"^1 0\.9|^1 1",
         lines.JAVASCRIPT: r"\[ 1, 1 \]",
     },
+    "/predict_prepared": {
+        lines.SHELL: ".*".join(f'"digit":{digit}' for digit in range(10)),
+        **dict.fromkeys((lines.PYTHON, lines.JAVASCRIPT), r"0,\s+1,\s+2,\s+3,\s+4,\s+5,\s+6,\s+7,\s+8,\s+9"),
+    },
     "/explain": {lines.SHELL: "", lines.PYTHON: "^7 by way of [2-9]", lines.JAVASCRIPT: "^7 by way of [2-9]"},
     "/unit": {lines.SHELL: '"output":', lines.PYTHON: r"gives \d", lines.JAVASCRIPT: r"gives \d"},
     "/without": {lines.SHELL: '"digit":7', lines.PYTHON: "^7 becomes 7", lines.JAVASCRIPT: "^7 becomes 7"},
