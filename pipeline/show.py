@@ -5,16 +5,36 @@
 Writes show/, which the stage package puts into the Bento; the page finds a file of it as page/show/FILE.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
+from pipeline import params
 from pipeline.data.files import replacing
-from pipeline.paths import SHOW
+from pipeline.data.store import load_split
+from pipeline.models.networks import kinds
+from pipeline.paths import BEST, CANDIDATES, PROCESSED, SHOW
+from pipeline.showcase import compare, held_out, sheet
 from pipeline.stage import stage
 
 
 def made() -> Iterator[tuple[str, bytes]]:
     """Each file's name and content."""
-    yield from ()
+    names = params.load("candidates")
+    train, val, test = (load_split(PROCESSED, part) for part in ("train", "val", "test"))
+    yield from held_out.make(*test).items()
+    yield from sheet.make(train, val).items()
+    served, champion = trained(BEST)
+    networks = {name: trained(CANDIDATES / name)[1] for name in names} | {served: champion}
+    yield from compare.make(networks, served, train, val, test).items()
+
+
+def trained(folder: Path) -> tuple[str, compare.Trained]:
+    """The name and the model of the network in a folder of the pipeline's."""
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    name = run["network"]
+    kind = kinds()[run["inputs"]["params"][f"networks.{name}.kind"]]
+    return name, compare.Trained((folder / "model.onnx").read_bytes(), kind.title)
 
 
 @stage("show")

@@ -18,9 +18,12 @@ from serving import bentoml_schema, errors, images, openapi, schema, startup
 from serving.bentoml_schema import ClientSchema
 from serving.contract import MAX_BATCH, SIDE
 from serving.model.activations import Activations
+from serving.model.compare import Comparison, Contenders
 from serving.model.explain import Explanation, explain
 from serving.model.micro_batching import MICRO_BATCH, MicroBatcher, Pixels
 from serving.model.recogniser import Predictions
+from serving.model.touch import UnitAsked, UnitSum, touch
+from serving.model.without import HeldOut, Without, WithoutAsked, without
 from serving.openapi import IMAGE, PIXELS, WELL, ApiRoute, OpenApi
 from serving.schema import Answer, Answers, ModelInfo
 from serving.web import assets, forms, log
@@ -31,6 +34,7 @@ from serving.web.metrics import Metrics
 NAME = "inkwell"
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
+EXAMINERS = 1  # examinations on the test digits at the same time, for which nobody waits in a row
 PUBLISHED_EVERY_S = 0.5
 NOT_ENCODED = {b"content-encoding": (b"", b"identity"), b"transfer-encoding": (b"chunked",)}
 LONGEST_TYPE = 100  # characters of a header that are looked at, and told again
@@ -47,6 +51,9 @@ def create_app(model: Path) -> Starlette:
         app.state.recogniser = recogniser
         app.state.metrics.model(recogniser)
         app.state.activations = Activations(model.with_name("inside.onnx"), recogniser.sha256)
+        show = model.with_name(assets.SHOW)
+        app.state.held_out = HeldOut(show / "held_out.png", app.state.activations)
+        app.state.contenders = Contenders(show, recogniser.name, app.state.activations)
         app.state.assets = assets.load(model.parent, openapi.document(app.routes))
         gc.collect()
         gc.freeze()
@@ -62,6 +69,7 @@ def create_app(model: Path) -> Starlette:
     app.state.decoders = BoundedPool(DECODERS)
     app.state.batcher = MicroBatcher(lambda pixels: _predict(app.state, pixels))
     app.state.explainers = BoundedPool(EXPLAINERS)
+    app.state.examiners = BoundedPool(EXAMINERS)
     return app
 
 
@@ -153,6 +161,40 @@ async def _of_pixels(request: Request, answered: Callable[[State, Pixels], Await
     return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
 
 
+async def unit(request: Request) -> Response:
+    """One unit of the network, or one place of a map, and the sum that it makes of an image.
+
+    The sum is written out, its largest parts first; what the unit answers is what the served network answers.
+    """
+    asked = schema.parse_query(UnitAsked, request.query_params.multi_items())
+    data = await _image_bytes(request)
+    state = request.app.state
+    return _json((await state.explainers.run(touch, data, state.activations, asked)).model_dump())
+
+
+async def without_units(request: Request) -> Response:
+    """An image's answer, and the accuracy on some test digits, with units of the network switched off.
+
+    One such request is answered at a time; another one, or one that comes while answers are waited for, is refused.
+    """
+    asked = schema.parse_query(WithoutAsked, request.query_params.multi_items())
+    data = await _image_bytes(request)
+    state = request.app.state
+    if state.examiners.taken or state.batcher.waiting > MICRO_BATCH:
+        raise errors.OVERLOADED()
+    return _json((await state.examiners.run(without, data, state.activations, state.held_out, asked)).model_dump())
+
+
+async def compared(request: Request) -> Response:
+    """One image of one digit, read by several networks, from one without hidden layers to the one that is served.
+
+    Each tells what it reads and which of the ink spoke for that.
+    """
+    data = await _image_bytes(request)
+    state = request.app.state
+    return _json((await state.explainers.run(state.contenders.compare, data)).model_dump())
+
+
 async def _answers(state: State, given: Pixels) -> list[schema.Json]:
     """An answer for each image, [n, 28, 28] in 0..255."""
     pixels = given.astype(np.float32, copy=False)
@@ -228,6 +270,9 @@ ROUTES = [
     ApiRoute("/predict_pixels", predict_pixels, (Answer, Answers), takes=PIXELS, raises=errors.OF_PIXELS),
     ApiRoute("/predict_prepared", predict_prepared, (Answer, Answers), takes=PIXELS, raises=errors.OF_PIXELS),
     ApiRoute("/explain", explained, Explanation, takes=IMAGE, raises=errors.OF_IMAGES),
+    ApiRoute("/unit", unit, UnitSum, takes=IMAGE, raises=errors.OF_IMAGES, asks=UnitAsked),
+    ApiRoute("/without", without_units, Without, takes=IMAGE, raises=errors.OF_IMAGES, asks=WithoutAsked),
+    ApiRoute("/compare", compared, Comparison, takes=IMAGE, raises=errors.OF_IMAGES),
     ApiRoute("/model", model_info, ModelInfo),
     *assets.routes,
     ApiRoute("/docs.json", docs, OpenApi),

@@ -45,7 +45,12 @@ export function showFailure(message) {
 
 /** Let a screen reader say what stands there: not at every move of the pen. */
 export function speak() {
-  $("spoken").textContent = ["said", "more", "truth"].map((id) => $(id).textContent).filter(Boolean).join(" ");
+  say(["said", "more", "truth"].map((id) => $(id).textContent).filter(Boolean).join(" "));
+}
+
+/** Let a screen reader say these words. */
+export function say(words) {
+  $("spoken").textContent = words;
 }
 
 /** Say what is being waited for, or with "" that nothing is. */

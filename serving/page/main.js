@@ -18,10 +18,10 @@ let label; // which digit it is, where that is known
 const watchers = new Map(); // by panel, what is to be told of each change while it is open
 
 const asker = new Asker(
-  (answer, { path, lighting, label }) => {
+  (answer, { path, source, lighting, label }) => {
     showAnswer(path === "explain" ? answer.answer : answer, label);
     if (lighting) speak();
-    if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
+    if (path === "explain") showInside(answer, model?.novelty_threshold, lighting, source);
   },
   (message) => { showFailure(message); showInside(null); },
   (is) => $("reading").setAttribute("aria-busy", is),

@@ -30,6 +30,11 @@ class BoundedPool:
         return max(0, self._present + 1 - self._workers) * self._turn_s / self._workers
 
     @property
+    def taken(self) -> bool:
+        """Whether the next one would wait at all."""
+        return self._present >= self._workers
+
+    @property
     def full(self) -> bool:
         return self.wait_s > LONGEST_WAIT_S or self._present > MAX_WAITING
 
