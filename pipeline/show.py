@@ -2,7 +2,8 @@
 
     python -m pipeline.show
 
-Writes show/, which the stage package puts into the Bento; the page finds a file of it as page/show/FILE.
+Writes show/, which the stage package puts into the Bento; the page finds a file of it as page/show/FILE. Writes
+reports/dreams.png too, the same dreams and fools as one figure.
 """
 
 import json
@@ -13,9 +14,10 @@ from pipeline import params
 from pipeline.data.files import replacing
 from pipeline.data.store import load_split
 from pipeline.models.networks import kinds
-from pipeline.paths import BEST, CANDIDATES, PROCESSED, SHOW
-from pipeline.showcase import compare, held_out, sheet
+from pipeline.paths import BEST, CANDIDATES, DREAMS, PROCESSED, SHOW
+from pipeline.showcase import compare, dream_figure, dreams, held_out, sheet
 from pipeline.stage import stage
+from serving.model.recogniser import Recogniser
 
 
 def made() -> Iterator[tuple[str, bytes]]:
@@ -27,6 +29,8 @@ def made() -> Iterator[tuple[str, bytes]]:
     served, champion = trained(BEST)
     networks = {name: trained(CANDIDATES / name)[1] for name in names} | {served: champion}
     yield from compare.make(networks, served, train, val, test).items()
+    run = json.loads((BEST / "run.json").read_text(encoding="utf-8"))
+    yield from dreams.make(champion.model, run, Recogniser(BEST / "model.onnx"), *train).items()
 
 
 def trained(folder: Path) -> tuple[str, compare.Trained]:
@@ -46,6 +50,12 @@ def main() -> None:
             size += len(content)
             print(f"{SHOW / name}: {len(content):,} bytes", flush=True)
     print(f"The page's views load {size:,} bytes in all.")
+    DREAMS.parent.mkdir(exist_ok=True)
+    DREAMS.write_bytes(dream_figure.figure({file.name: file.read_bytes() for file in SHOW.glob("dreams*")}))
+
+    from pipeline.tracking.runs import publish_show  # MLflow takes seconds
+
+    publish_show()
 
 
 if __name__ == "__main__":
