@@ -8,21 +8,37 @@ reports/dreams.png too, the same dreams and fools as one figure.
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
+from pipeline import params
 from pipeline.data.files import replacing
 from pipeline.data.store import load_split
-from pipeline.paths import BEST, DREAMS, PROCESSED, SHOW
-from pipeline.showcase import dream_figure, dreams
+from pipeline.models.networks import kinds
+from pipeline.paths import BEST, CANDIDATES, DREAMS, PROCESSED, SHOW
+from pipeline.showcase import compare, dream_figure, dreams, held_out, sheet
 from pipeline.stage import stage
 from serving.model.recogniser import Recogniser
 
 
 def made() -> Iterator[tuple[str, bytes]]:
     """Each file's name and content."""
-    champion = BEST / "model.onnx"
+    names = params.load("candidates")
+    train, val, test = (load_split(PROCESSED, part) for part in ("train", "val", "test"))
+    yield from held_out.make(*test).items()
+    yield from sheet.make(train, val).items()
+    served, champion = trained(BEST)
+    networks = {name: trained(CANDIDATES / name)[1] for name in names} | {served: champion}
+    yield from compare.make(networks, served, train, val, test).items()
     run = json.loads((BEST / "run.json").read_text(encoding="utf-8"))
-    images, labels = load_split(PROCESSED, "train")
-    yield from dreams.make(champion.read_bytes(), run, Recogniser(champion), images, labels).items()
+    yield from dreams.make(champion.model, run, Recogniser(BEST / "model.onnx"), *train).items()
+
+
+def trained(folder: Path) -> tuple[str, compare.Trained]:
+    """The name and the model of the network in a folder of the pipeline's."""
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    name = run["network"]
+    kind = kinds()[run["inputs"]["params"][f"networks.{name}.kind"]]
+    return name, compare.Trained((folder / "model.onnx").read_bytes(), kind.title)
 
 
 @stage("show")

@@ -1,0 +1,78 @@
+"""The sheet of digits that the page's own network learns from, and the recipe by which it learns.
+
+Digits of the training images to learn from and of the validation images to measure by; the test set has no part in it.
+"""
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.models.networks import MEAN, SIDE, STD
+
+Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Images, uint8 [N, 28, 28], and labels, uint8 [N]."""
+
+TRAINING, HELD_OUT = 3500, 1000
+"""At most so many digits of each: half a megabyte."""
+COLUMNS = 50
+LEVELS = 16
+STEP = 255 // (LEVELS - 1)
+"""From one grey to the next."""
+
+RECIPE: dict[str, Any] = {
+    "hidden": [16, 16],
+    "epochs": 30,
+    "batch_size": 32,
+    "learning_rate": 0.02,
+    "weight_decay": 0.1,
+}
+"""The perceptron's, but for epochs and batches, which suit fewer digits: 3,270 steps."""
+
+
+def make(training: Split, held_out: Split) -> dict[str, bytes]:
+    """The sheet, digits beside and below each other in 16 greys, and what is needed to read it and to learn from it."""
+    parts = [chosen(training, TRAINING), chosen(held_out, HELD_OUT)]
+    images, labels = (np.concatenate(both) for both in zip(*parts, strict=True))
+    told = {
+        "training": len(parts[0][0]),
+        "held_out": len(parts[1][0]),
+        "columns": COLUMNS,
+        "labels": "".join(map(str, labels)),
+        "mean": MEAN,
+        "deviation": STD,
+        "recipe": RECIPE,
+    }
+    return {"sheet.png": png(tiled(quantised(images))), "sheet.json": json.dumps(told).encode()}
+
+
+def chosen(split: Split, count: int) -> Split:
+    """So many of a split's digits at random, or all where it has no more."""
+    images, labels = split
+    rows = np.random.default_rng(0).permutation(len(images))[:count]
+    return images[rows], labels[rows]
+
+
+def quantised(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The nearest of 16 greys, 0 to 15, of each pixel."""
+    return np.rint(images / STEP).astype(np.uint8)
+
+
+def tiled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images, uint8 [N, 28, 28], as one, row by row; what is left of the last row is 0."""
+    rows = -(-len(images) // COLUMNS)
+    padded = np.zeros((rows * COLUMNS, SIDE, SIDE), np.uint8)
+    padded[: len(images)] = images
+    return padded.reshape(rows, COLUMNS, SIDE, SIDE).swapaxes(1, 2).reshape(rows * SIDE, COLUMNS * SIDE)
+
+
+def png(greys: NDArray[np.uint8]) -> bytes:
+    """A PNG of four bits a pixel, of greys, uint8 [H, W] with values 0 to 15."""
+    picture = Image.fromarray(greys).convert("P")
+    picture.putpalette([level for grey in range(LEVELS) for level in [grey * STEP] * 3])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", bits=4, optimize=True)
+    return buffer.getvalue()
