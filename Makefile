@@ -11,8 +11,8 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve audit faults ui bench texts fast seeds fidelity memory soak overload chaos \
-    vulnerabilities lint hooks refill release rollback gc lock clean
+.PHONY: help setup run test test-fast serve audit faults ui bench texts fast seeds fidelity memory soak overload page \
+    chaos vulnerabilities lint hooks refill release rollback gc lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ soak: $(STAMP) ## ask the packaged champion 200,000 things, good and bad, and wa
 
 overload: $(STAMP) ## ask the packaged champion three times as much as it can answer
 	@python -m benchmarks.overload
+
+page: $(STAMP) ## measure in a browser how soon the page is there and answers, and what it loads
+	@python -m benchmarks.page
 
 chaos: $(STAMP) ## end runs of the pipeline at 50 moments, go on each time, and compare with one that nothing disturbed
 	@python -m benchmarks.chaos

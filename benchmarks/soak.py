@@ -102,6 +102,7 @@ def kinds(url: str, rng: Rng) -> dict[str, Kind]:
         "pixels, raw": Kind(250, ok, one_of([post("/predict_pixels", image.tobytes()) for image in images])),
         "pixels, JSON": Kind(80, ok, one_of([post("/predict_pixels", as_json(i.tolist()), JSON) for i in images])),
         "pixels, 100 images": Kind(20, ok, always(post("/predict_pixels", images[0].tobytes() * 100))),
+        "pixels, prepared": Kind(20, ok, one_of([post("/predict_prepared", image.tobytes()) for image in images])),
         "small PNG": Kind(100, ok, one_of([post("/predict", file, "image/png") for file in small])),
         "small PNG in a form": Kind(
             50, ok, one_of([post("/predict", field_of_form % (b"image", file), form) for file in small])

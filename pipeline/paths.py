@@ -35,6 +35,8 @@ AUDIT = Path("reports/audit")
 
 SHOW = Path("show")
 """What the page's views load beside the answer: one file each."""
+DREAMS = Path("reports/dreams.png")
+"""What the champion's units want to see, and what fools it, as a figure."""
 
 RESUME = Path(".resume")
 """What a training that was killed goes on from."""

@@ -2,21 +2,43 @@
 
     python -m pipeline.show
 
-Writes show/, which the stage package puts into the Bento; the page finds a file of it as page/show/FILE.
+Writes show/, which the stage package puts into the Bento; the page finds a file of it as page/show/FILE. Writes
+reports/dreams.png too, the same dreams and fools as one figure.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
+from pipeline import params
 from pipeline.data.files import replacing
 from pipeline.data.store import load_split
-from pipeline.paths import PROCESSED, SHOW
-from pipeline.showcase import sheet
+from pipeline.models.networks import kinds
+from pipeline.paths import BEST, CANDIDATES, DREAMS, PROCESSED, SHOW
+from pipeline.showcase import compare, dream_figure, dreams, held_out, sheet
 from pipeline.stage import stage
+from serving.model.recogniser import Recogniser
 
 
 def made() -> Iterator[tuple[str, bytes]]:
     """Each file's name and content."""
-    yield from sheet.make(load_split(PROCESSED, "train"), load_split(PROCESSED, "val")).items()
+    names = params.load("candidates")
+    train, val, test = (load_split(PROCESSED, part) for part in ("train", "val", "test"))
+    yield from held_out.make(*test).items()
+    yield from sheet.make(train, val).items()
+    served, champion = trained(BEST)
+    networks = {name: trained(CANDIDATES / name)[1] for name in names} | {served: champion}
+    yield from compare.make(networks, served, train, val, test).items()
+    run = json.loads((BEST / "run.json").read_text(encoding="utf-8"))
+    yield from dreams.make(champion.model, run, Recogniser(BEST / "model.onnx"), *train).items()
+
+
+def trained(folder: Path) -> tuple[str, compare.Trained]:
+    """The name and the model of the network in a folder of the pipeline's."""
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    name = run["network"]
+    kind = kinds()[run["inputs"]["params"][f"networks.{name}.kind"]]
+    return name, compare.Trained((folder / "model.onnx").read_bytes(), kind.title)
 
 
 @stage("show")
@@ -28,6 +50,12 @@ def main() -> None:
             size += len(content)
             print(f"{SHOW / name}: {len(content):,} bytes", flush=True)
     print(f"The page's views load {size:,} bytes in all.")
+    DREAMS.parent.mkdir(exist_ok=True)
+    DREAMS.write_bytes(dream_figure.figure({file.name: file.read_bytes() for file in SHOW.glob("dreams*")}))
+
+    from pipeline.tracking.runs import publish_show  # MLflow takes seconds
+
+    publish_show()
 
 
 if __name__ == "__main__":

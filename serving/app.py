@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,9 +18,12 @@ from serving import bentoml_schema, errors, images, openapi, schema, startup
 from serving.bentoml_schema import ClientSchema
 from serving.contract import MAX_BATCH, SIDE
 from serving.model.activations import Activations
+from serving.model.compare import Comparison, Contenders
 from serving.model.explain import Explanation, explain
 from serving.model.micro_batching import MICRO_BATCH, MicroBatcher, Pixels
 from serving.model.recogniser import Predictions
+from serving.model.touch import UnitAsked, UnitSum, touch
+from serving.model.without import HeldOut, Without, WithoutAsked, without
 from serving.openapi import IMAGE, PIXELS, WELL, ApiRoute, OpenApi
 from serving.schema import Answer, Answers, ModelInfo
 from serving.web import assets, forms, log
@@ -31,6 +34,7 @@ from serving.web.metrics import Metrics
 NAME = "inkwell"
 DECODERS = 2  # images decoded at the same time, which bounds their memory
 EXPLAINERS = 1  # explanations made at the same time: each keeps a processor busy for as long as many answers
+EXAMINERS = 1  # examinations on the test digits at the same time, for which nobody waits in a row
 PUBLISHED_EVERY_S = 0.5
 NOT_ENCODED = {b"content-encoding": (b"", b"identity"), b"transfer-encoding": (b"chunked",)}
 LONGEST_TYPE = 100  # characters of a header that are looked at, and told again
@@ -47,6 +51,9 @@ def create_app(model: Path) -> Starlette:
         app.state.recogniser = recogniser
         app.state.metrics.model(recogniser)
         app.state.activations = Activations(model.with_name("inside.onnx"), recogniser.sha256)
+        show = model.with_name(assets.SHOW)
+        app.state.held_out = HeldOut(show / "held_out.png", app.state.activations)
+        app.state.contenders = Contenders(show, recogniser.name, app.state.activations)
         app.state.assets = assets.load(model.parent, openapi.document(app.routes))
         gc.collect()
         gc.freeze()
@@ -62,6 +69,7 @@ def create_app(model: Path) -> Starlette:
     app.state.decoders = BoundedPool(DECODERS)
     app.state.batcher = MicroBatcher(lambda pixels: _predict(app.state, pixels))
     app.state.explainers = BoundedPool(EXPLAINERS)
+    app.state.examiners = BoundedPool(EXAMINERS, giving_way=True)
     return app
 
 
@@ -121,15 +129,16 @@ async def predict_pixels(request: Request) -> Response:
     JSON, with `scale` where every value lies in 0..1; or 784 bytes an image, row by row. One that keeps MNIST's
     convention, its ink scaled to 20x20 and centred on black, is answered as it is; another is prepared as a picture is.
     """
-    kind = _media_type(request)
-    body = await request.body()
-    if kind == "application/octet-stream":
-        return _json({"predictions": await _answers(request.app.state, _from_bytes(body))})
-    if kind != "application/json":
-        raise errors.PIXELS_EXPECTED(f"as {kind}" if kind else "without a Content-Type")
-    parsed = schema.parse_pixels(body)
-    answers = await _answers(request.app.state, parsed.as_array())
-    return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
+    return await _of_pixels(request, _answers)
+
+
+async def predict_prepared(request: Request) -> Response:
+    """Images as arrays, for the network as they are: one, or up to 1000.
+
+    Takes what /predict_pixels takes, and prepares nothing: no ink is moved, scaled or made brighter. So the answer is
+    the network's to these pixels, be they like MNIST's or not.
+    """
+    return await _of_pixels(request, _answers_as_they_are)
 
 
 async def explained(request: Request) -> Response:
@@ -140,6 +149,52 @@ async def explained(request: Request) -> Response:
     return _json(explanation.model_dump())
 
 
+async def _of_pixels(request: Request, answered: Callable[[State, Pixels], Awaitable[list[schema.Json]]]) -> Response:
+    kind = _media_type(request)
+    body = await request.body()
+    if kind == "application/octet-stream":
+        return _json({"predictions": await answered(request.app.state, _from_bytes(body))})
+    if kind != "application/json":
+        raise errors.PIXELS_EXPECTED(f"as {kind}" if kind else "without a Content-Type")
+    parsed = schema.parse_pixels(body)
+    answers = await answered(request.app.state, parsed.as_array())
+    return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
+
+
+async def unit(request: Request) -> Response:
+    """One unit of the network, or one place of a map, and the sum that it makes of an image.
+
+    The sum is written out, its largest parts first; what the unit answers is what the served network answers.
+    """
+    asked = schema.parse_query(UnitAsked, request.query_params.multi_items())
+    data = await _image_bytes(request)
+    state = request.app.state
+    return _json((await state.explainers.run(touch, data, state.activations, asked)).model_dump())
+
+
+async def without_units(request: Request) -> Response:
+    """An image's answer, and the accuracy on some test digits, with units of the network switched off.
+
+    One such request is answered at a time; another one, or one that comes while answers are waited for, is refused.
+    """
+    asked = schema.parse_query(WithoutAsked, request.query_params.multi_items())
+    data = await _image_bytes(request)
+    state = request.app.state
+    if state.examiners.taken or state.batcher.waiting > MICRO_BATCH:
+        raise errors.OVERLOADED()
+    return _json((await state.examiners.run(without, data, state.activations, state.held_out, asked)).model_dump())
+
+
+async def compared(request: Request) -> Response:
+    """One image of one digit, read by several networks, from one without hidden layers to the one that is served.
+
+    Each tells what it reads and which of the ink spoke for that.
+    """
+    data = await _image_bytes(request)
+    state = request.app.state
+    return _json((await state.explainers.run(state.contenders.compare, data)).model_dump())
+
+
 async def _answers(state: State, given: Pixels) -> list[schema.Json]:
     """An answer for each image, [n, 28, 28] in 0..255."""
     pixels = given.astype(np.float32, copy=False)
@@ -147,6 +202,15 @@ async def _answers(state: State, given: Pixels) -> list[schema.Json]:
         return _counted(state, await state.decoders.run(_prepared_and_predicted, state, pixels))
     if not images.conforming(pixels).all():
         pixels = await state.decoders.run(images.normalise_all, pixels)
+    answers: list[schema.Json] = await state.batcher.run(pixels)
+    return answers
+
+
+async def _answers_as_they_are(state: State, given: Pixels) -> list[schema.Json]:
+    """An answer for each image, [n, 28, 28] in 0..255, that is the network's input."""
+    pixels = given.astype(np.float32, copy=False)
+    if len(pixels) > MICRO_BATCH:
+        return _counted(state, await state.decoders.run(state.recogniser.predict, pixels))
     answers: list[schema.Json] = await state.batcher.run(pixels)
     return answers
 
@@ -204,7 +268,11 @@ def _json(answer: schema.Json) -> Response:
 ROUTES = [
     ApiRoute("/predict", predict, Answer, takes=IMAGE, raises=errors.OF_IMAGES),
     ApiRoute("/predict_pixels", predict_pixels, (Answer, Answers), takes=PIXELS, raises=errors.OF_PIXELS),
+    ApiRoute("/predict_prepared", predict_prepared, (Answer, Answers), takes=PIXELS, raises=errors.OF_PIXELS),
     ApiRoute("/explain", explained, Explanation, takes=IMAGE, raises=errors.OF_IMAGES),
+    ApiRoute("/unit", unit, UnitSum, takes=IMAGE, raises=errors.OF_IMAGES, asks=UnitAsked),
+    ApiRoute("/without", without_units, Without, takes=IMAGE, raises=errors.OF_IMAGES, asks=WithoutAsked),
+    ApiRoute("/compare", compared, Comparison, takes=IMAGE, raises=errors.OF_IMAGES),
     ApiRoute("/model", model_info, ModelInfo),
     *assets.routes,
     ApiRoute("/docs.json", docs, OpenApi),

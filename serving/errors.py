@@ -209,6 +209,12 @@ BROKEN_IMAGES = Entry(
     " to POST /predict.",
     (785,),
 )
+WRONG_QUESTION = Entry(
+    422,
+    "invalid_query",
+    "{}: GET /docs says what may stand behind the question mark.",
+    ("layer should be less than or equal to 7",),
+)
 
 ANYWHERE = (MALFORMED_HTTP, UNAUTHORIZED, BODY_TOO_SLOW, BODY_TOO_LARGE, HEADERS_TOO_LARGE, OVERLOADED)
 OF_IMAGES = (

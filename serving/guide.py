@@ -59,7 +59,8 @@ def _endpoint(method: str, path: str, operation: Json) -> str:
     body = operation.get("requestBody", {}).get("content", {})
     answer = operation["responses"]["200"]["content"]
     refusals = sorted(status for status in operation["responses"] if status != "200")
-    facts = {"Takes": _codes(body), "Gives": _codes(answer), "Errors": _codes(refusals)}
+    asked = [one["name"] for one in operation.get("parameters", [])]
+    facts = {"In the query": _codes(asked), "Takes": _codes(body), "Gives": _codes(answer), "Errors": _codes(refusals)}
     terms = "".join(f"<dt>{term}</dt><dd>{codes}</dd>" for term, codes in facts.items() if codes)
     samples = "".join(
         f'<figure class="lines" data-language="{one["lang"]}"><figcaption>{one["lang"]}</figcaption>'

@@ -88,6 +88,31 @@ const {{ predictions }} = await response.json();
 console.log(predictions.map((answer) => answer.digit));
 """,
     },
+    "/predict_prepared": {
+        SHELL: f"""\
+curl -O {SERVICE}{SAMPLES}/ten.bin
+curl --data-binary @ten.bin -H "Content-Type: application/octet-stream" {SERVICE}/predict_prepared
+""",
+        PYTHON: f"""\
+from json import load
+from urllib.request import Request, urlopen, urlretrieve
+
+urlretrieve("{SERVICE}{SAMPLES}/ten.bin", "ten.bin")
+images = open("ten.bin", "rb").read()
+told = load(urlopen(Request("{SERVICE}/predict_prepared", images, {{"Content-Type": "application/octet-stream"}})))
+print([answer["digit"] for answer in told["predictions"]])
+""",
+        JAVASCRIPT: f"""\
+const ten = await fetch("{SERVICE}{SAMPLES}/ten.bin");
+const response = await fetch("{SERVICE}/predict_prepared", {{
+  method: "POST",
+  headers: {{ "Content-Type": "application/octet-stream" }},
+  body: await ten.arrayBuffer(),
+}});
+const {{ predictions }} = await response.json();
+console.log(predictions.map((answer) => answer.digit));
+""",
+    },
     "/explain": {
         SHELL: f"""\
 curl -O {SERVICE}{SAMPLES}/seven.png
@@ -103,6 +128,57 @@ print(told["answer"]["digit"], "by way of", len(told["layers"]), "layers")
 const response = await fetch("{SERVICE}/explain", {{ method: "POST", body: await picture.blob() }});
 const told = await response.json();
 console.log(told.answer.digit, "by way of", told.layers.length, "layers");
+""",
+    },
+    "/unit": {
+        SHELL: f"""\
+curl -O {SERVICE}{SAMPLES}/seven.png
+curl --data-binary @seven.png -H "Content-Type: image/png" "{SERVICE}/unit?layer=1&unit=3"
+""",
+        PYTHON: f"""\
+{_IMAGE_FILE}\
+unit = load(urlopen(Request("{SERVICE}/unit?layer=1&unit=3", image, {{"Content-Type": "image/png"}})))
+print(unit["bias"], "+", unit["total"] - unit["bias"], "gives", unit["output"])
+""",
+        JAVASCRIPT: f"""\
+{_PICTURE}\
+const response = await fetch("{SERVICE}/unit?layer=1&unit=3", {{ method: "POST", body: await picture.blob() }});
+const unit = await response.json();
+console.log(unit.bias, "+", unit.total - unit.bias, "gives", unit.output);
+""",
+    },
+    "/without": {
+        SHELL: f"""\
+curl -O {SERVICE}{SAMPLES}/seven.png
+curl --data-binary @seven.png -H "Content-Type: image/png" "{SERVICE}/without?off=0.3,1.5"
+""",
+        PYTHON: f"""\
+{_IMAGE_FILE}\
+told = load(urlopen(Request("{SERVICE}/without?off=0.3,1.5", image, {{"Content-Type": "image/png"}})))
+print(told["whole"]["digit"], "becomes", told["without"]["digit"])
+""",
+        JAVASCRIPT: f"""\
+{_PICTURE}\
+const response = await fetch("{SERVICE}/without?off=0.3,1.5", {{ method: "POST", body: await picture.blob() }});
+const told = await response.json();
+console.log(told.whole.digit, "becomes", told.without.digit);
+""",
+    },
+    "/compare": {
+        SHELL: f"""\
+curl -O {SERVICE}{SAMPLES}/seven.png
+curl --data-binary @seven.png -H "Content-Type: image/png" {SERVICE}/compare -o compared.json
+""",
+        PYTHON: f"""\
+{_IMAGE_FILE}\
+told = load(urlopen(Request("{SERVICE}/compare", image, {{"Content-Type": "image/png"}})))
+print({{one["network"]["name"]: one["answer"]["digit"] for one in told["readers"]}})
+""",
+        JAVASCRIPT: f"""\
+{_PICTURE}\
+const response = await fetch("{SERVICE}/compare", {{ method: "POST", body: await picture.blob() }});
+const told = await response.json();
+for (const {{ network, answer }} of told.readers) console.log(network.name, answer.digit);
 """,
     },
 }

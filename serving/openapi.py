@@ -77,7 +77,8 @@ class OpenApi(Strict):
 
 @dataclass(frozen=True)
 class Operation:
-    """What a path does: with POST where it takes a body, else with GET. raises: beside what any path may raise."""
+    """What a path does: with POST where it takes a body, else with GET. raises: beside what any path may raise. asks:
+    what may stand in the query, none of which must."""
 
     summary: str
     gives: Content
@@ -85,6 +86,7 @@ class Operation:
     raises: tuple[errors.Entry, ...] = ()
     description: str = ""
     needs_key: bool = True
+    asks: Model | None = None
 
     @property
     def method(self) -> str:
@@ -107,11 +109,12 @@ class ApiRoute(Route):
         takes: Content | None = None,
         raises: tuple[errors.Entry, ...] = (),
         needs_key: bool = True,
+        asks: Model | None = None,
     ) -> None:
         summary, _, description = (inspect.getdoc(endpoint) or "").partition("\n\n")
         content = gives if isinstance(gives, Mapping) else {"application/json": gives}
         description = description.replace("\n", " ")
-        self.operation = Operation(summary, content, takes or {}, raises, description, needs_key)
+        self.operation = Operation(summary, content, takes or {}, raises, description, needs_key, asks)
         super().__init__(path, endpoint, methods=[self.operation.method])
 
 
@@ -153,11 +156,14 @@ def _described(path: str, operation: Operation) -> Json:
         "description": operation.description,
         "x-codeSamples": [{"lang": lang, "source": source} for lang, source in lines.of(path).items()],
     }
+    if operation.asks:
+        described["parameters"] = _parameters(operation.asks)
     if operation.takes:
         described["requestBody"] = {"required": True, "content": _content(operation.takes)}
     described["responses"] = {"200": _response(200, _content(operation.gives))}
     anywhere = [entry for entry in errors.ANYWHERE if operation.needs_key or entry is not errors.UNAUTHORIZED]
-    for entry in (*anywhere, *operation.raises):
+    asking = (errors.WRONG_QUESTION,) if operation.asks else ()
+    for entry in (*anywhere, *operation.raises, *asking):
         content = _content({"application/json": ErrorBody})
         response = described["responses"].setdefault(str(entry.status), _response(entry.status, content))
         examples = response["content"]["application/json"]["examples"]
@@ -167,6 +173,20 @@ def _described(path: str, operation: Operation) -> Json:
     if not operation.needs_key:
         described["security"] = []
     return described
+
+
+def _parameters(asks: Model) -> list[Json]:
+    """What may stand in a query, of the fields of a model."""
+    properties = asks.model_json_schema()["properties"]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema.pop("description"),
+            "schema": {key: value for key, value in schema.items() if key != "title" and value is not None},
+        }
+        for name, schema in properties.items()
+    ]
 
 
 def _response(status: int, content: Json) -> Json:

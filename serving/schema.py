@@ -1,7 +1,7 @@
 """What the service takes and gives, as pydantic models, each with examples for the documentation."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import orjson
@@ -186,6 +186,24 @@ def parse_pixels(body: bytes) -> PixelsBody:
     if first["type"] == "too_long" and first["loc"] == ("batch",):
         raise errors.BATCH_TOO_LARGE()
     raise _invalid(first)
+
+
+Asked = TypeVar("Asked", bound=Strict)
+
+
+def parse_query(model: type[Asked], given: Iterable[tuple[str, str]]) -> Asked:
+    """What a query asks, by its names and values. Raises ApiError 422 where it says anything else, or a thing twice."""
+    pairs = list(given)
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise errors.WRONG_QUESTION("There is a name that stands twice in the query")
+    try:
+        return model.model_validate(dict(pairs))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    name = orjson.dumps(str(first["loc"][0])[:LONGEST_NAME]).decode()
+    if first["type"] == "extra_forbidden":
+        raise errors.WRONG_QUESTION(f"There is no {name} to ask for: only {', '.join(model.model_fields)}")
+    raise errors.WRONG_QUESTION(f"{name}: {first['msg']}")
 
 
 def _invalid(found: Mapping[str, Any]) -> ApiError:

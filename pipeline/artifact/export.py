@@ -17,7 +17,7 @@ from serving.images import normalise_all
 NOVELTY_IMAGES = 30_000
 """Training images at most, from all over the set, that novelty is fitted to, beside those that were drawn."""
 RANGE_IMAGES = 1000
-"""Training images at most by which the integers get their range."""
+"""Training images, from all over the set, by which the integers get their range; of few some come again."""
 
 
 class Known(NamedTuple):
@@ -53,7 +53,9 @@ def export(
     of_non_digits = observe(network, known.non_digits)[1] if sent else None
     distance = novelty.fit(observe(network, images)[1], labels, of_non_digits)
     scale = temperature(logits_of(network, known.val[0]), known.val[1])
-    model = quantised(to_onnx(network, scale, distance), images[:: math.ceil(len(images) / RANGE_IMAGES)])
+    model = quantised(
+        to_onnx(network, scale, distance), images[np.linspace(0, len(images) - 1, RANGE_IMAGES, dtype=int)]
+    )
     probabilities, novelties = answers(model, known.val[0])
     _, of_sent = answers(model, known.val_sent)
     found = thresholds(identity["name"], probabilities, novelties, of_sent, known.val[1], config)

@@ -2,7 +2,8 @@
 
     python -m pipeline.showcase.samples
 
-writes them again. /docs offers them, and README's lines send them.
+writes them again. /docs offers them, README's lines send them, and the page draws its examples by digits.json: of each
+digit its strokes, points from left and from top, in thousandths of a square.
 """
 
 import io
@@ -58,6 +59,7 @@ def all_of_them() -> dict[str, bytes]:
         "heart.png": png(painted(inked(HEART, 0.1), INK, SHEET)),
         "one.json": json.dumps({"pixels": ten[1].tolist(), "scale": "0-255"}).encode(),
         "ten.bin": ten.tobytes(),
+        "digits.json": json.dumps([[in_thousandths(one) for one in strokes] for strokes in DIGITS]).encode(),
     }
 
 
@@ -72,6 +74,10 @@ def inked(strokes: list[Stroke], width: float) -> NDArray[np.float64]:
         for x, y in points:
             brush.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     return np.asarray(canvas.resize((SIDE, SIDE), Image.Resampling.BOX), np.float64) / 255
+
+
+def in_thousandths(stroke: Stroke) -> list[list[int]]:
+    return [[round(1000 * x), round(1000 * y)] for x, y in stroke]
 
 
 def painted(ink: NDArray[np.float64], pen: tuple[int, ...], paper: tuple[int, ...]) -> NDArray[np.uint8]:

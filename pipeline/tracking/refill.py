@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline import params, release
-from pipeline.paths import CANDIDATES, EVALUATIONS, TRAINED, VERDICTS
+from pipeline.paths import BEST, CANDIDATES, DREAMS, EVALUATIONS, SHOW, TRAINED, VERDICTS
 from pipeline.tracking import address, away, registry, runs, store
 from pipeline.tracking.git import git
 
@@ -59,6 +59,8 @@ def fill(console: Console) -> None:
     experiment = None if since else registry.left_by()
     publish_promotion = unwrap(registry.publish_promotion)
     filled["registry"] = publish_promotion(experiment, since) if registry.REPORT.exists() else []
+    if DREAMS.exists() and (SHOW / "dreams.json").exists() and BEST.exists():
+        filled["dreams"] = unwrap(runs.publish_show)()
     for name, items in filled.items():
         console.print(f"{name}: {', '.join(items) or 'nothing was missing'}")
     if experiment:

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import outputs, user
-from pipeline.paths import AUDIT, CANDIDATES, EVALUATIONS, PROCESSED, TRAINED, VALIDATION, VERDICTS
+from pipeline.paths import (
+    AUDIT,
+    BEST,
+    CANDIDATES,
+    DREAMS,
+    EVALUATIONS,
+    PROCESSED,
+    SHOW,
+    TRAINED,
+    VALIDATION,
+    VERDICTS,
+)
 from pipeline.tracking import away, claim, dvc_experiment, exports, runkey, shown, store
 from pipeline.tracking.git import git
 from pipeline.tracking.runkey import read_json
@@ -119,6 +130,19 @@ def publish_audit(network: str) -> list[str]:
     new += log_files(client, export.run, "verdicts", [file])
     new += log_files(client, export.run, "audit", written(AUDIT / network))
     return new
+
+
+@away.or_later
+def publish_show() -> list[str]:
+    """Make the champion's run agree with reports/dreams.png and the pictures in show/ that it is made of.
+
+    Pictures of another model than that in models/best are left out. Returns what MLflow did not have.
+    """
+    if read_json(SHOW / "dreams.json")["version"] != runkey.hash_path(BEST / "model.onnx")[:12]:
+        return []
+    client = store.open_store()
+    export, new = publish_model(client, BEST)
+    return new + log_files(client, export.run, "dreams", [DREAMS, *sorted(SHOW.glob("dreams*"))])
 
 
 def publish_model(client: "MlflowClient", exported: Path) -> tuple[exports.Export, list[str]]:

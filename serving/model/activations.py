@@ -1,7 +1,9 @@
 """The network's activations: what each layer answers to an image, and which of its ink spoke for the answer."""
 
 import json
+import lzma
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,17 +17,52 @@ from serving.model.recogniser import ModelError
 PATCH = 4  # pixels that are covered at a time, along each axis
 STEP = 2  # pixels from one place of the patch to the next
 MIDDLE = slice(3, 25)  # rows and columns that a picture which is turned a little does not lose
-CHUNK = 16  # covered images given to the network at once: more would leave the processor's cache
+OPEN = 255  # lets every bit of an activation in eight bits through
+CHUNK = 16  # images given to the network at once: more would leave the processor's cache
 
 
 class Layer(NamedTuple):
-    """A layer as the packaging described it. `kernel` is the side of a convolution's kernels, else None."""
+    """A layer as the packaging described it.
+
+    kernel, stride, padding: of a convolution, in places of what it is given, else None. step: the size of the steps by
+    which its activations are rounded, None where they are not. divisor: of the logits, 1 of other layers. input,
+    output: the names of what it is given and of its activations.
+    """
 
     kind: Literal["convolution", "dense"]
     units: int
     kernel: int | None
+    stride: int | None
+    padding: int | None
     activation: Literal["relu", "sigmoid", "softmax"]
+    step: float | None
+    divisor: float
+    input: str
     output: str
+
+
+class Unit(NamedTuple):
+    """A unit, or a map, of a layer; both count from 0."""
+
+    layer: int
+    unit: int
+
+
+class Parameters(NamedTuple):
+    """A layer's weights, float32 [units, maps, height, width], and biases, float32 [units].
+
+    The picture is one map, and a dense layer's kernel is as large as the maps that it is given.
+    """
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+class Seen(NamedTuple):
+    """What a layer is given of an image, float32 [maps, height, width], and what it answers, float32 [units, ...]."""
+
+    given: NDArray[np.float32]
+    answer: NDArray[np.float32]
 
 
 class Patch(NamedTuple):
@@ -46,38 +83,75 @@ class Voices(NamedTuple):
 class Activations:
     """The served network with its layers open.
 
-    layers: from the pixels to the ten logits. weights: float32 [units, height, width], of the first layer.
+    layers: from the pixels to the ten logits. parameters: of each.
     degrees: by how much the network turns a picture, clockwise, before its first layer sees it; mostly 0.
     """
 
-    def __init__(self, path: Path, model_sha256: str) -> None:
-        """Load the graph at `path`, made from the model of this hash. Raises ModelError if it is no such graph."""
+    def __init__(self, path: Path, model_sha256: str | None = None) -> None:
+        """Load the graph at `path`, made from the model of this hash, or from any. Raises ModelError if it is none."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        unpack = lzma.decompress if path.suffix == ".xz" else bytes
         try:
-            self._session = ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(unpack(path.read_bytes()), options, providers=["CPUExecutionProvider"])
         except OSError as error:
             raise ModelError(f"cannot read {path}: {error.strerror}") from error
         except Exception as error:  # ONNX Runtime raises a class of its own for each way a file can be damaged
             raise ModelError(f"{path} is not a graph that ONNX Runtime can load: {error}") from error
         metadata = self._session.get_modelmeta().custom_metadata_map
-        if metadata.get("of") != model_sha256:
+        if model_sha256 and metadata.get("of") != model_sha256:
             raise ModelError(f"{path} was made from another model than the one beside it")
         self.layers = [Layer(**layer) for layer in json.loads(metadata["layers"])]
         blank = np.zeros((1, SIDE, SIDE), np.float32)
-        [weights] = self._session.run(["first_weights"], {"pixels": blank})
-        side = self.layers[0].kernel or SIDE
-        self.weights: NDArray[np.float32] = weights.reshape(-1, side, side)
-        self._given = metadata["given"]
+        self.parameters = self._parameters(blank)
         self._paper, self._ink = (float(self._run_given(blank + level).mean()) for level in (0, 255))
         self.degrees = self._turn()
 
-    def of(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """What each layer answers to one image, float32 [28, 28]: float32 [units, ...] of each."""
-        found = self._session.run([layer.output for layer in self.layers], {"pixels": pixels[None]})
-        return [values[0] for values in found]
+    def _parameters(self, blank: NDArray[np.float32]) -> list[Parameters]:
+        places = range(len(self.layers))
+        names = [f"{kind}_{place}" for kind in ("weights", "bias") for place in places]
+        found = self._session.run(names, {"pixels": blank})
+        given = [seen.given.shape for seen in self.of(blank[0])]
+        shapes = [
+            shape if layer.kernel is None else (shape[0], layer.kernel, layer.kernel)
+            for shape, layer in zip(given, self.layers, strict=True)
+        ]
+        return [
+            Parameters(weights.reshape(-1, *shape), bias)
+            for weights, bias, shape in zip(found[: len(places)], found[len(places) :], shapes, strict=True)
+        ]
+
+    def of(self, pixels: NDArray[np.float32]) -> list[Seen]:
+        """What each layer is given and answers of one image, float32 [28, 28]."""
+        names = list(dict.fromkeys(name for layer in self.layers for name in (layer.input, layer.output)))
+        found = dict(zip(names, self._session.run(names, {"pixels": pixels[None]}), strict=True))
+        shape = (1, SIDE, SIDE)
+        seen = []
+        for layer in self.layers:
+            answer = found[layer.output][0]
+            seen.append(Seen(found[layer.input].reshape(shape), answer))
+            shape = (*answer.shape, 1, 1)[:3]
+        return seen
+
+    def logits(self, images: NDArray[np.float32], off: Iterable[Unit] = ()) -> NDArray[np.float32]:
+        """The logits, float32 [N, 10], of images, float32 [N, 28, 28], without those units of the hidden layers."""
+        masks: dict[str, NDArray[np.generic]] = {}
+        for unit in off:
+            name = f"mask_{unit.layer}"
+            masks.setdefault(name, self._mask(unit.layer))[unit.unit] = 0
+        logits = np.empty((len(images), CLASSES), np.float32)
+        for start in range(0, len(images), CHUNK):
+            given = {"pixels": images[start : start + CHUNK], **masks}
+            [logits[start : start + CHUNK]] = self._session.run(["logits"], given)
+        return logits
+
+    def _mask(self, place: int) -> NDArray[np.generic]:
+        """A mask of a hidden layer that lets all its units through."""
+        layer = self.layers[place]
+        shape = (layer.units,) if layer.kernel is None else (layer.units, 1, 1)
+        return np.ones(shape, np.float32) if layer.step is None else np.full(shape, OPEN, np.uint8)
 
     def given(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the first layer is given of one image, on the scale of its pixels; both float32 [28, 28]."""
@@ -85,7 +159,7 @@ class Activations:
         return np.clip(255 * share, 0, 255, dtype=np.float32)
 
     def _run_given(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        [values] = self._session.run([self._given], {"pixels": images})
+        [values] = self._session.run([self.layers[0].input], {"pixels": images})
         result: NDArray[np.float32] = values.reshape(SIDE, SIDE)
         return result
 
@@ -111,7 +185,7 @@ class Activations:
         covered = np.repeat(pixels[None], len(places) + 1, axis=0)
         for image, place in zip(covered, places, strict=False):
             image[place] = 0
-        odds = _log_odds(self._logits(covered), digit)
+        odds = _log_odds(self.logits(covered), digit)
         total, count = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
         falls = odds[-1] - odds[:-1]
         for place, fall in zip(places, falls, strict=True):
@@ -123,12 +197,6 @@ class Activations:
             np.where(pixels > 0, total / np.maximum(count, 1), 0).astype(np.float32),
             Patch(rows.start, columns.start, float(falls[most])),
         )
-
-    def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        logits = np.empty((len(images), CLASSES), np.float32)
-        for start in range(0, len(images), CHUNK):
-            [logits[start : start + CHUNK]] = self._session.run(["logits"], {"pixels": images[start : start + CHUNK]})
-        return logits
 
 
 def _log_odds(logits: NDArray[np.float32], digit: int) -> NDArray[np.float32]:

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from serving import images, schema
+from serving.model import units
 from serving.model.activations import PATCH, Activations
 from serving.model.recogniser import Recogniser
 
 PICTURE_SIDE = 140  # the picture is sent back at most this large
 STRONGEST = 24  # units of the first layer whose weights are given
+SHOWN = 8  # units of a hidden layer that stand for it where the whole network is seen at once
+DECIMALS = 6  # of a number that is told as it is
 
 _RASTER = {"shape": [1, 1], "signed": False, "peak": 255.0, "data": "AA=="}
 
@@ -61,6 +64,17 @@ class LayerSeen(schema.Strict):
     values: Raster
 
 
+class ColumnSeen(schema.Strict):
+    """The units of a layer on which the answer rests most, of the last layer all, from left to right in `columns`.
+
+    links: for each unit what each of the column before contributes to it at its strongest place, weights times
+    activations, the picture alone before the first column; to the last in points.
+    """
+
+    units: list[int]
+    links: list[list[float]]
+
+
 class FirstWeights(schema.Strict):
     """The weights of those units of the first layer that answer most strongly, [units, rows, columns]."""
 
@@ -90,12 +104,14 @@ class Saliency(schema.Strict):
 
 
 class Explanation(schema.Strict):
-    """The answer and the way to it. `saliency` is null where there is no ink."""
+    """The answer and the way to it. `points` are the ten logits. `saliency` is null where there is no ink."""
 
     answer: schema.Answer
     novelty: float
     reading: Reading
     layers: list[LayerSeen]
+    points: list[float]
+    columns: list[ColumnSeen]
     first_weights: FirstWeights
     saliency: Saliency | None
 
@@ -105,6 +121,8 @@ class Explanation(schema.Strict):
             "novelty": 1.0213,
             "reading": {"picture": _RASTER, "box": [12.0, 40.0, 120.0, 96.0], "pixels": _RASTER, "turned": None},
             "layers": [{"kind": "dense", "units": 10, "kernel": None, "activation": "softmax", "values": _RASTER}],
+            "points": [0.0, 1.5, 2.6, 2.9, 0.1, 1.5, 0.0, 10.8, 2.2, 3.5],
+            "columns": [{"units": list(range(10)), "links": [[0.5]] * 10}],
             "first_weights": {"units": [0], "weights": _RASTER},
             "saliency": {
                 "digit": 7,
@@ -121,7 +139,7 @@ def explain(data: bytes, recogniser: Recogniser, network: Activations) -> Explan
     pixels = images.normalise(grey)
     predictions = recogniser.predict(pixels[None])
     [answer] = schema.answers(predictions, recogniser)
-    activations = network.of(pixels)
+    seen = network.of(pixels)
     digit = int(predictions.digit[0])
     return Explanation(
         answer=schema.Answer.model_validate(answer),
@@ -135,10 +153,15 @@ def explain(data: bytes, recogniser: Recogniser, network: Activations) -> Explan
                 activation=layer.activation,
                 values=raster(values, signed=layer.activation == "softmax"),
             )
-            for layer, values in zip(network.layers, activations, strict=True)
+            for layer, (_, values) in zip(network.layers, seen, strict=True)
         ],
-        first_weights=_first_weights(network, activations[0]),
-        saliency=None if answer["reason"] == "blank" else _saliency(network, pixels, digit),
+        points=[round(points, DECIMALS) for points in seen[-1].answer.tolist()],
+        columns=[
+            ColumnSeen(units=column.units, links=column.links.round(DECIMALS).tolist())
+            for column in units.columns(network, seen, digit, SHOWN)
+        ],
+        first_weights=_first_weights(network, seen[0].answer),
+        saliency=None if answer["reason"] == "blank" else saliency(network, pixels, digit),
     )
 
 
@@ -167,15 +190,17 @@ def _reading(grey: NDArray[np.float32], pixels: NDArray[np.float32], network: Ac
 
 def _first_weights(network: Activations, answers: NDArray[np.float32]) -> FirstWeights:
     strength = answers.reshape(len(answers), -1).max(axis=1)
-    units = (
+    chosen = (
         np.argsort(-strength, kind="stable")[:STRONGEST]
         if network.layers[0].kind == "dense"
         else np.arange(len(strength))
     )
-    return FirstWeights(units=units.tolist(), weights=raster(network.weights[units], signed=True))
+    weights = network.parameters[0].weights[chosen, 0]
+    return FirstWeights(units=chosen.tolist(), weights=raster(weights, signed=True))
 
 
-def _saliency(network: Activations, pixels: NDArray[np.float32], digit: int) -> Saliency:
+def saliency(network: Activations, pixels: NDArray[np.float32], digit: int) -> Saliency:
+    """Which ink of one image, float32 [28, 28], with ink, spoke for `digit`."""
     values, (top, left, voice) = network.saliency(pixels, digit)
     strongest = Strongest(box=(top, left, top + PATCH, left + PATCH), voice=round(voice, 4))
     return Saliency(digit=digit, values=raster(values, signed=True), strongest=strongest)

@@ -37,9 +37,14 @@ class MicroBatcher(Generic[Result]):
         self._waiting: deque[Waiting] = deque()
 
     @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._waiting)
+
+    @property
     def capacity(self) -> int:
         """How many requests more may wait."""
-        return MAX_WAITING - len(self._waiting)
+        return MAX_WAITING - self.waiting
 
     async def run(self, pixels: Pixels) -> list[Result]:
         """A result for each of `pixels`, [n, 28, 28] in 0..255, n up to MICRO_BATCH.

@@ -45,7 +45,12 @@ export function showFailure(message) {
 
 /** Let a screen reader say what stands there: not at every move of the pen. */
 export function speak() {
-  $("spoken").textContent = ["said", "more", "truth"].map((id) => $(id).textContent).filter(Boolean).join(" ");
+  say(["said", "more", "truth"].map((id) => $(id).textContent).filter(Boolean).join(" "));
+}
+
+/** Let a screen reader say these words. */
+export function say(words) {
+  $("spoken").textContent = words;
 }
 
 /** Say what is being waited for, or with "" that nothing is. */
@@ -57,7 +62,8 @@ export function showNote(words) {
   speak();
 }
 
-function words({ digit, confidence, probabilities, reason, prediction_set }) {
+/** An answer in words: a sentence, and another on what else it might be. */
+export function words({ digit, confidence, probabilities, reason, prediction_set }) {
   if (reason) {
     const [said, more] = REASONS[reason];
     const doubtful = prediction_set ? doubt(prediction_set, probabilities) : "Perhaps larger, or in plainer strokes?";

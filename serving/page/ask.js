@@ -8,9 +8,10 @@ const UNREACHED = "The service does not answer. Is it running?";
 
 export class Asker {
   /** `show(answer, question)` is given each answer, `fail(message)` a reason in words why there is none, `busy(is)`
-   *  whether more is to come, and `note(words)` what is being waited for, "" for nothing. */
-  constructor(show, fail, busy, note) {
-    Object.assign(this, { show, fail, busy, note, waiting: null, working: false, epoch: 0, failures: 0, wake() {} });
+   *  whether more is to come, and `note(words)` what is being waited for, "" for nothing. `pause`: milliseconds from
+   *  an answer to the next question. */
+  constructor(show, fail, busy, note, pause = PAUSE) {
+    Object.assign(this, { show, fail, busy, note, pause, waiting: null, working: false, epoch: 0, failures: 0, wake() {} });
     addEventListener("online", () => this.wake());
   }
 
@@ -64,7 +65,7 @@ export class Asker {
       await this.#again(question, pause, "No answer.", true);
     } else {
       response.ok ? this.show(answer, question) : this.fail(answer.error.message);
-      await sleep(PAUSE);
+      await sleep(this.pause);
     }
   }
 
@@ -93,14 +94,19 @@ function retryAfter(response) {
   return pause > 0 ? pause : BUSY;
 }
 
-/** What `path` answers about an image file, asked once. Raises Error, its message in words. */
-export async function askOnce(path, file) {
+/** What `path` answers about an image file, asked once, or again after a busy service's pause while `wanted()`. Raises
+ *  Error, its message in words. */
+export async function askOnce(path, file, wanted = () => false) {
   let response, answer;
   try {
     response = await post(path, file);
     answer = await response.json();
   } catch {
     throw new Error(UNREACHED);
+  }
+  if ([429, 503].includes(response.status) && wanted()) {
+    await sleep(retryAfter(response));
+    if (wanted()) return askOnce(path, file, wanted);
   }
   if (!response.ok) throw new Error(answer.error.message);
   return answer;

@@ -1,19 +1,17 @@
 // The page about the service: a form to try it, and lines that name this service and can be copied.
 
-import { $, make } from "./dom.js";
+import { copyable } from "./copy.js";
+import { $ } from "./dom.js";
 
 const HERE = new URL(".", location).href.slice(0, -1);
 const WRITTEN = "http://127.0.0.1:3000"; // where the lines, as they come, expect the service
-const COPIED_FOR = 2000; // milliseconds that "Copied" is shown
 
 const REASONS = { blank: "there is no ink", not_a_digit: "this is unlike any", multiple: "there is more than one digit",
   uncertain: "it is not sure enough" };
 
 for (const code of document.querySelectorAll(".lines code")) {
   code.textContent = code.textContent.replaceAll(WRITTEN, HERE);
-  const button = make("button", { type: "button", className: "copy", textContent: "Copy" });
-  button.addEventListener("click", () => copy(code, button));
-  code.closest("figure").append(button);
+  copyable(code.closest("figure"), code);
 }
 
 for (const choice of document.querySelectorAll("[name=language]")) {
@@ -29,17 +27,6 @@ function show() {
 
 $("languages").hidden = false;
 show();
-
-async function copy(code, button) {
-  getSelection().selectAllChildren(code);
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "Copied";
-  } catch { // without HTTPS, or where it is not allowed, what is selected can be copied by hand
-    button.textContent = "Selected: copy it";
-  }
-  setTimeout(() => { button.textContent = "Copy"; }, COPIED_FOR);
-}
 
 for (const button of document.querySelectorAll("[data-sample]")) {
   button.addEventListener("click", async () => {

@@ -1,7 +1,11 @@
 // Look inside: the way from the ink to the answer, a step at a time.
 
+import { say } from "./answer.js";
 import { $, make } from "./dom.js";
+import { touchable } from "./maps.js";
+import { network } from "./network.js";
 import { story } from "./story.js";
+import { toucher } from "./touch.js";
 
 const DELAY = 0.22; // seconds from one step's lighting up to the next
 
@@ -17,16 +21,37 @@ export function awaitInside() {
   $("waiting").textContent = "Looking inside…";
 }
 
-/** Show an explanation; with `lighting` the steps light up one after another. */
-export function showInside(explanation, novelty, lighting) {
+/** Show an explanation of the image file that `source` gives; with `lighting` the steps light up one after another. */
+export function showInside(explanation, novelty, lighting, source) {
   $("waiting").hidden = Boolean(explanation);
   $("story").hidden = !explanation;
   $("waiting").textContent = FIRST;
   if (!explanation) return;
   const steps = story(explanation, novelty).map(element);
   $("steps").replaceChildren(...steps);
+  overview(explanation, source, lighting);
   if (lighting) light();
   go(Math.min(current, steps.length - 1), false);
+}
+
+/** The whole network before its steps, in which each layer opens its own; what is touched is written out beside it. */
+function overview(explanation, source, lighting) {
+  const layerStep = (layer) => [...$("steps").children].findIndex((step) => step.dataset.layer === String(layer));
+  const { figure, choose, without } = network(explanation, {
+    goes: (layer) => go(layerStep(layer)),
+    touched: (unit, hovering) => attach($("overview"), unit, hovering),
+  });
+  const { panel, touch, examine } = toucher(explanation, source, { chosen: choose, changed: without, says: say });
+  const attach = (place, unit, hovering) => {
+    if (hovering && panel.parentElement !== place) return;
+    if (!hovering) place.append(panel);
+    touch(unit, hovering ? "hovered" : "chosen");
+  };
+  $("overview").replaceChildren(make("h2", { textContent: "The whole network" }), figure, panel);
+  for (const step of $("steps").children) touchable(step, explanation, (unit, hovering) => attach(step, unit, hovering));
+  if (!lighting) return;
+  touch({ layer: 0, unit: explanation.columns[0].units[0] }, "first");
+  examine();
 }
 
 /** Let the steps light up one after another. */
@@ -39,13 +64,15 @@ function light() {
 }
 
 /** A step. A figure that has a name speaks for itself; all else is a picture. */
-function element({ title, text, figure, legend = [] }) {
+function element({ title, text, figure, legend = [], layer, touches }) {
   const marks = legend.map(([kind, words]) => make("span", {}, make("i", { className: kind }), words));
-  return make("li", {},
+  const step = make("li", {},
     make("h2", { textContent: title }),
     make("p", { textContent: text }),
     make("div", { className: "figure", ...(figure.ariaLabel ? {} : { role: "img", ariaLabel: title }) }, figure),
     make("div", { className: "legend" }, ...marks));
+  Object.assign(step.dataset, { ...(layer === undefined ? {} : { layer }), ...(touches ? { touches } : {}) });
+  return step;
 }
 
 function go(index, moving = true) {

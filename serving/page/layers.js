@@ -8,6 +8,9 @@ const WIDE = { maps: 620, units: 384 }; // pixels that a layer may take up
 const LARGEST = 28; // pixels of one unit
 const LIT = 25; // of 255, the brightest's: from here on a unit counts as lit
 
+/** How many of a layer's units stand beside each other. */
+export const columnsOf = (units) => COLUMNS[units] ?? Math.ceil(Math.sqrt(units));
+
 /** The weights of the first layer, of its strongest units where it has one for every pixel. */
 export function weights({ units, weights: raster }, layer) {
   const bytes = decode(raster);
@@ -35,7 +38,7 @@ export function weights({ units, weights: raster }, layer) {
 export function lights({ units, activation, values }, index, hidden) {
   const [, rows = 1, wide = 1] = values.shape;
   const bytes = decode(values);
-  const columns = COLUMNS[units] ?? Math.ceil(Math.sqrt(units));
+  const columns = columnsOf(units);
   const maps = rows > 1;
   const fitting = Math.floor(maps ? WIDE.maps / (columns * (wide + 2)) : WIDE.units / columns);
   return {

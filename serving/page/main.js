@@ -3,12 +3,14 @@
 import { showAnswer, showFailure, showNote, speak } from "./answer.js";
 import { Asker, askOnce, get } from "./ask.js";
 import { $ } from "./dom.js";
+import { showExamples } from "./examples.js";
 import { awaitInside, showInside } from "./inside.js";
 import { showModel } from "./model.js";
 import { due, restart } from "./pace.js";
 import { Paper } from "./paper.js";
 import { decode, inGrey, picture } from "./raster.js";
 import { openTab, tabs } from "./tabs.js";
+import { save, showCommand } from "./take.js";
 
 let model = null;
 let source = null;
@@ -16,10 +18,10 @@ let label; // which digit it is, where that is known
 const watchers = new Map(); // by panel, what is to be told of each change while it is open
 
 const asker = new Asker(
-  (answer, { path, lighting, label }) => {
+  (answer, { path, source, lighting, label }) => {
     showAnswer(path === "explain" ? answer.answer : answer, label);
     if (lighting) speak();
-    if (path === "explain") showInside(answer, model?.novelty_threshold, lighting);
+    if (path === "explain") showInside(answer, model?.novelty_threshold, lighting, source);
   },
   (message) => { showFailure(message); showInside(null); },
   (is) => $("reading").setAttribute("aria-busy", is),
@@ -38,12 +40,24 @@ function changed(given, known, { past, future }) {
   for (const [panel, callback] of watchers) if (!$(panel).hidden) callback(source);
   $("undo").disabled = !past.length;
   $("redo").disabled = !future.length;
+  $("save").disabled = !source;
   if (source) return ask(false);
   restart();
   asker.forget();
   showAnswer(null);
   speak();
   showInside(null);
+  write();
+}
+
+/** Write the command that asks about what is on the paper, where it is looked at. */
+function write() {
+  if ($("take").open) showCommand(source?.() ?? null);
+}
+
+function rested() {
+  ask(true);
+  write();
 }
 
 /** A picture of a file that only the service can read. */
@@ -52,7 +66,7 @@ async function developed(file) {
   return picture(inGrey(decode(raster)), raster.shape[1], raster.shape[0]);
 }
 
-const paper = new Paper($("paper"), $("nib"), { changed, developed, rested: () => ask(true), refused: showFailure });
+const paper = new Paper($("paper"), $("nib"), { changed, developed, rested, refused: showFailure });
 
 function open(file, label) {
   if (file) paper.open(file, label);
@@ -61,6 +75,9 @@ function open(file, label) {
 $("clear").addEventListener("click", () => paper.clear());
 $("undo").addEventListener("click", () => paper.undo());
 $("redo").addEventListener("click", () => paper.redo());
+$("save").addEventListener("click", () => save(source()));
+$("take").addEventListener("toggle", write);
+showExamples((strokes) => paper.lay(strokes));
 $("eraser").addEventListener("click", () => {
   paper.erases = !paper.erases;
   $("eraser").setAttribute("aria-pressed", paper.erases);

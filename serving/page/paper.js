@@ -62,6 +62,14 @@ export class Paper {
     this.told.rested();
   }
 
+  /** Lay strokes on the paper in the place of what is there. */
+  lay(strokes) {
+    this.stroke = this.opening = null;
+    this.history.put({ strokes, image: null });
+    this.#redraw();
+    this.told.rested();
+  }
+
   #travel(way) {
     this.#lift();
     this.opening = null;

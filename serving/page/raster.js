@@ -7,6 +7,7 @@ const GREEN = [21, 128, 61];
 const RED = [198, 40, 40];
 const GREY = [139, 139, 136];
 const GAP = [44, 53, 74];
+export const GAP_WIDTH = 2; // pixels between two maps
 const NIGHT = [[18, 23, 34], [53, 84, 201], [158, 190, 255], [255, 253, 240]];
 
 const mix = (from, to, share) => from.map((level, channel) => level + (to[channel] - level) * share);
@@ -22,6 +23,9 @@ const LIGHTS = table((byte) => {
   const lower = Math.min(Math.floor(place), NIGHT.length - 2);
   return mix(NIGHT[lower], NIGHT[lower + 1], place - lower);
 });
+
+/** Each byte as a window lit so brightly. */
+export const lit = (bytes) => Array.from(bytes, (byte) => LIGHTS[byte]);
 
 /** Green above zero, red below it, paper at zero; 1 and -1 in full colour. */
 export const signed = (share) => mix(PAPER, share > 0 ? GREEN : RED, Math.abs(share) ** 0.8);
@@ -66,7 +70,7 @@ export function framed(canvas, [top, left, bottom, right]) {
 
 /** Units of a layer as lit windows, or its maps as lit tiles, `columns` beside each other with a gap between. */
 export function tiles(bytes, [units, rows = 1, wide = 1], columns, zoom) {
-  const gap = rows > 1 ? 2 : 0;
+  const gap = rows > 1 ? GAP_WIDTH : 0;
   const [tall, broad] = [rows + gap, wide + gap];
   const [width, height] = [columns * broad - gap, Math.ceil(units / columns) * tall - gap];
   const colours = new Array(width * height).fill(rows > 1 ? GAP : NIGHT[0]);

@@ -8,15 +8,15 @@ const MOST = 14; // e to this is a million times, beyond which no number is told
 
 /** The steps from the ink to the answer: for each its title, a text, a figure and perhaps a legend. */
 export function story(explanation, novelty) {
-  const { answer, reading, layers, first_weights, saliency } = explanation;
+  const { answer, reading, layers, points, first_weights, saliency } = explanation;
   const hidden = layers.slice(0, -1);
   const steps = [
     arrives(reading),
     sees(reading),
     reading.turned && turns(reading.turned),
-    weights(first_weights, layers[0]),
-    ...hidden.map((layer, index) => lights(layer, index, hidden)),
-    votes(answer, layers.at(-1)),
+    { ...weights(first_weights, layers[0]), touches: "weights" },
+    ...hidden.map((layer, index) => ({ ...lights(layer, index, hidden), layer: index, touches: "maps" })),
+    { ...votes(answer, points), layer: hidden.length, touches: "votes" },
     saliency && spoke(saliency, reading, answer),
     novelty && familiar(explanation.novelty, novelty),
   ];
@@ -65,6 +65,7 @@ function sees(reading) {
     title: "What the network sees",
     text: `${what} These ${count(height * width)} numbers, one for each pixel, are all that the network gets to see.`,
     figure: picture(inGrey(decode(reading.pixels)), width, height, 8),
+    touches: reading.turned ? undefined : "picture",
   };
 }
 
@@ -75,20 +76,21 @@ function turns({ degrees, pixels }) {
     text: `This network turns every picture by ${Math.abs(degrees)}° first,`
       + ` ${degrees > 0 ? "" : "counter"}clockwise: this is what its first layer is given.`,
     figure: picture(inGrey(decode(pixels)), width, height, 8),
+    touches: "picture",
   };
 }
 
-function votes({ probabilities }, { values }) {
-  const scores = [...decode(values)].map((byte) => (byte - 128) / 127);
-  const rows = scores.map((score, digit) => {
+function votes({ probabilities }, points) {
+  const most = Math.max(...points.map(Math.abs)) || 1;
+  const rows = points.map((score, digit) => {
     const bar = make("i", { className: score < 0 ? "minus" : "" });
-    bar.style.width = `${50 * Math.abs(score)}%`;
-    const points = make("span", { className: "unseen", textContent: `: ${(score * values.peak).toFixed(1)} points, ` });
-    return make("li", {}, make("span", { textContent: digit }), points, make("span", { className: "vote" }, bar),
+    bar.style.width = `${(50 * Math.abs(score)) / most}%`;
+    const said = make("span", { className: "unseen", textContent: `: ${score.toFixed(1)} points, ` });
+    return make("li", {}, make("span", { textContent: digit }), said, make("span", { className: "vote" }, bar),
       make("span", { className: "share", textContent: percent(probabilities[digit]) }));
   });
-  const [first, second] = scores.map((_, digit) => digit).sort((one, other) => scores[other] - scores[one]);
-  const lead = (scores[first] - scores[second]) * values.peak;
+  const [first, second] = points.map((_, digit) => digit).sort((one, other) => points[other] - points[one]);
+  const lead = points[first] - points[second];
   return {
     title: "Ten votes",
     text: "The last layer weighs what is lit into one score for each digit: to the right for it, to the left against"
@@ -114,7 +116,7 @@ function spoke({ digit, values, strongest }, { pixels }, { abstained }) {
   };
 }
 
-function fold(voice) {
+export function fold(voice) {
   if (voice > MOST) return "more than a million";
   const times = Math.exp(voice);
   return `about ${times < 10 ? times.toFixed(1) : count(Math.round(times))}`;

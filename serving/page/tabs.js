@@ -31,6 +31,8 @@ export function openTab(name) {
     tab.setAttribute("aria-selected", chosen);
     tab.tabIndex = chosen ? 0 : -1;
   });
+  const [list, { offsetLeft, offsetWidth }] = [$(`tab-${name}`).parentElement, $(`tab-${name}`)];
+  list.scrollLeft = offsetLeft - (list.clientWidth - offsetWidth) / 2; // where there is no room for all
   history.replaceState(null, "", name === NAMES[0] ? location.pathname : `#${name}`);
   opened(name, $(`tab-${name}`).dataset.module);
 }

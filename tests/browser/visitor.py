@@ -71,8 +71,8 @@ class Visitor:
             if lift:
                 mouse.up()
 
-    def draw_by_finger(self, stroke: Stroke) -> None:
-        box = self.page.locator("#paper").bounding_box()
+    def draw_by_finger(self, stroke: Stroke, where: str = "#paper") -> None:
+        box = self.page.locator(where).bounding_box()
         assert box
         session = self.page.context.new_cdp_session(self.page)
         kinds = ["touchStart", *["touchMove"] * (len(stroke) - 1)]

@@ -95,6 +95,21 @@ def test_all_the_ways_of_asking_give_the_offline_answer(client, recogniser):
 
 
 @pytest.mark.parametrize("count", [1, 40])
+def test_prepared_pixels_are_answered_as_they_are_whatever_they_look_like(client, recogniser, count):
+    pixels = np.random.default_rng().integers(0, 256, (count, 28, 28)).astype(np.uint8)
+    pixels[:, :, 8:] = 0  # off centre
+    expected = recogniser.predict(pixels.astype(np.float32)).probabilities
+    bulk = client.post("/predict_prepared", content=pixels.tobytes(), headers=OCTETS).json()["predictions"]
+    batch = client.post("/predict_prepared", json={"batch": pixels.tolist()}).json()["predictions"]
+    single = client.post("/predict_prepared", json={"pixels": (pixels[0] / 255).tolist(), "scale": "0-1"}).json()
+    for found in (bulk, batch, [single]):
+        probabilities = [answer["probabilities"] for answer in found]
+        np.testing.assert_allclose(probabilities, expected[: len(found)], atol=1e-5)
+    prepared = client.post("/predict_pixels", content=pixels.tobytes(), headers=OCTETS).json()["predictions"]
+    assert [one["probabilities"] for one in prepared] != [one["probabilities"] for one in bulk]
+
+
+@pytest.mark.parametrize("count", [1, 40])
 def test_pixels_that_break_mnists_convention_are_prepared_as_a_picture_is(client, recogniser, count):
     drawn = np.zeros((count, 28, 28), np.uint8)
     drawn[:, 1:27, 2:6] = drawn[:, 22:27, 2:20] = 255

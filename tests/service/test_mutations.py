@@ -36,6 +36,7 @@ def requests():
     for path, kind, body in (
         (b"/predict_pixels", b"application/octet-stream", image(3).tobytes()),
         (b"/predict_pixels", b"application/json", pixels),
+        (b"/predict_prepared", b"application/octet-stream", image(3).tobytes()),
         (b"/predict", b"image/png", next(files())),
         (b"/predict", b"multipart/form-data; boundary=b", form),
     ):

@@ -57,7 +57,8 @@ def test_explain_answers_as_predict_does_and_says_why(client):
     for data in (png(toy_model.image(7)), png(np.full((50, 50), 255, np.uint8))):
         told = client.post("/explain", content=data, headers={"Content-Type": "image/png"}).json()
         assert told["answer"] == client.post("/predict", content=data).json()
-        assert set(told) == {"answer", "novelty", "reading", "layers", "first_weights", "saliency"}
+        parts = {"answer", "novelty", "reading", "layers", "points", "columns", "first_weights", "saliency"}
+        assert set(told) == parts
     form = client.post("/explain", files={"image": ("7.png", png(toy_model.image(7)), "image/png")})
     assert form.json()["saliency"]["digit"] == 7
 

@@ -44,7 +44,8 @@ def test_no_url_is_ever_fetched(client, listener):
         return client.post(path, **body).status_code
 
     with ThreadPoolExecutor(16) as pool:
-        requests = [(path, body) for path in ("/predict", "/predict_pixels", "/explain") for body in (*raw, *form)] * 10
+        paths = ("/predict", "/predict_pixels", "/predict_prepared", "/explain")
+        requests = [(path, body) for path in paths for body in (*raw, *form)] * 10
         statuses = set(pool.map(ask, requests))
     assert statuses <= {400, 415, 422}
     assert calls == []

@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 
@@ -51,3 +52,35 @@ def test_the_same_images_give_the_same_bytes_and_no_advice(model, caplog):
 def test_a_network_without_convolutions_stays_as_it_is(tmp_path):
     model = toy_model.write(tmp_path / "model.onnx").read_bytes()
     assert quantised(model, IMAGES) == model
+
+
+def test_a_rare_activation_does_not_coarsen_all_others():
+    faint = IMAGES // 25
+    with_one = faint.copy()
+    with_one[117, 14, 14] = 240
+    model = two_convolutions_of_weight_one()
+    seen = [
+        ort.InferenceSession(quantised(model, images)).run(None, {"pixels": faint[:50].astype(np.float32)})[0]
+        for images in (faint, with_one)
+    ]
+    np.testing.assert_allclose(seen[0][:, 0], faint[:50], atol=0.05)
+    np.testing.assert_allclose(seen[1][:, 0], faint[:50], atol=0.05)
+
+
+def two_convolutions_of_weight_one() -> bytes:
+    """A model whose output is its pixels, after two convolutions and their ReLU."""
+    initial = [onnx.numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), name) for name in ("one", "two")]
+    axis = onnx.numpy_helper.from_array(np.array([1]), "axis")
+    steps = (
+        ("Unsqueeze", "pixels axis", "a"),
+        ("Conv", "a one", "b"),
+        ("Relu", "b", "c"),
+        ("Conv", "c two", "d"),
+        ("Relu", "d", "e"),
+    )
+    nodes = [onnx.helper.make_node(kind, given.split(), [made], name=made) for kind, given, made in steps]
+    given = onnx.helper.make_tensor_value_info("pixels", onnx.TensorProto.FLOAT, ["batch", 28, 28])
+    made = onnx.helper.make_tensor_value_info("e", onnx.TensorProto.FLOAT, ["batch", 1, 28, 28])
+    graph = onnx.helper.make_graph(nodes, "ones", [given], [made], [*initial, axis])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    return model.SerializeToString()

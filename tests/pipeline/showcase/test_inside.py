@@ -62,7 +62,7 @@ def test_the_first_layers_answers_come_from_the_first_layers_weights(exported):
     name, model = exported
     session = ort.InferenceSession(inside.derive(model))
     first = json.loads(session.get_modelmeta().custom_metadata_map["layers"])[0]
-    [weights] = session.run(["first_weights"], {"pixels": PIXELS})
+    [weights] = session.run(["weights_0"], {"pixels": PIXELS})
     [stored] = [
         one for one in onnx.load_from_string(model).graph.initializer if one.name.endswith(("0.weight", "1.weight"))
     ][:1]
@@ -75,7 +75,8 @@ def test_what_the_first_layer_is_given_is_the_picture(exported):
     name, model = exported
     session = ort.InferenceSession(inside.derive(model))
     smooth = np.add.outer(np.arange(28), np.arange(28)).astype(np.float32)[None] * 4
-    [given] = session.run([session.get_modelmeta().custom_metadata_map["given"]], {"pixels": smooth})
+    first = json.loads(session.get_modelmeta().custom_metadata_map["layers"])[0]
+    [given] = session.run([first["input"]], {"pixels": smooth})
     found = np.corrcoef(given.ravel(), smooth.ravel())[0, 1]
     assert found > (0.98 if name == "convnet" else 0.9999)
 
@@ -91,6 +92,25 @@ def test_a_network_without_hidden_layers_has_one(tmp_path):
     model = toy_model.write(tmp_path / "model.onnx").read_bytes()
     session = ort.InferenceSession(inside.derive(model))
     [layer] = json.loads(session.get_modelmeta().custom_metadata_map["layers"])
-    assert layer == {"kind": "dense", "units": 10, "kernel": None, "activation": "softmax", "output": "logits"}
-    [weights] = session.run(["first_weights"], {"pixels": PIXELS})
+    described = {"kind": "dense", "units": 10, "kernel": None, "activation": "softmax", "output": "logits"}
+    assert {name: layer[name] for name in described} == described
+    [weights] = session.run(["weights_0"], {"pixels": PIXELS})
     assert (weights.reshape(10, 28, 28)[7] == np.where(toy_model.image(7) > 0, np.float32(0.2), 0)).all()
+
+
+def test_a_mask_switches_off_a_unit_and_no_other_in_the_layer(exported):
+    _, model = exported
+    session = ort.InferenceSession(inside.derive(model))
+    layers = json.loads(session.get_modelmeta().custom_metadata_map["layers"])[:-1]
+    masks = {one.name: one for one in session.get_overridable_initializers()}
+    assert list(masks) == [f"mask_{place}" for place in range(len(layers))]
+    rng = np.random.default_rng()
+    for (name, mask), layer in zip(masks.items(), layers, strict=True):
+        [before] = session.run([layer["output"]], {"pixels": PIXELS})
+        unit = int(rng.choice(np.flatnonzero(before.any(axis=(0, *range(2, before.ndim))))))
+        kind = np.uint8 if mask.type == "tensor(uint8)" else np.float32
+        off = np.full(mask.shape, 255 if kind is np.uint8 else 1, kind)
+        off[unit] = 0
+        [after] = session.run([layer["output"]], {"pixels": PIXELS, name: off})
+        assert not after[:, unit].any()
+        np.testing.assert_array_equal(np.delete(after, unit, 1), np.delete(before, unit, 1))

@@ -29,12 +29,14 @@ def network(folder, recogniser):
 
 def test_the_layers_answer_as_the_served_network_does(network, recogniser):
     pixels = toy_model.image(4).astype(np.float32)
-    [layer], [logits] = network.layers, network.of(pixels)
+    [layer], [(_, logits)] = network.layers, network.of(pixels)
     assert (layer.kind, layer.units, layer.kernel, layer.activation) == ("dense", 10, None, "softmax")
     shares = np.exp(logits - logits.max())
     np.testing.assert_allclose(shares / shares.sum(), recogniser.predict(pixels[None]).probabilities[0], atol=1e-6)
-    assert network.weights.shape == (10, 28, 28)
-    assert (network.weights[4] > 0).sum() == (pixels > 0).sum()
+    [(weights, bias)] = network.parameters
+    assert weights.shape == (10, 1, 28, 28)
+    assert (weights[4] > 0).sum() == (pixels > 0).sum()
+    assert not bias.any()
 
 
 def test_ink_speaks_for_its_own_digit_and_against_another(network):
@@ -56,7 +58,7 @@ def test_the_strongest_patch_is_told_with_what_covering_it_alone_does(network):
     covered = image.copy()
     top, left, voice = found.strongest
     covered[top : top + PATCH, left : left + PATCH] = 0
-    before, after = (_log_odds(network.of(one)[-1], digit) for one in (image, covered))
+    before, after = (_log_odds(network.of(one)[-1].answer, digit) for one in (image, covered))
     assert voice == pytest.approx(before - after, abs=1e-4)
     assert abs(voice) >= np.abs(found.pixels).max(), "a pixel has the mean of several patches"
 
