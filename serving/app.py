@@ -69,7 +69,7 @@ def create_app(model: Path) -> Starlette:
     app.state.decoders = BoundedPool(DECODERS)
     app.state.batcher = MicroBatcher(lambda pixels: _predict(app.state, pixels))
     app.state.explainers = BoundedPool(EXPLAINERS)
-    app.state.examiners = BoundedPool(EXAMINERS)
+    app.state.examiners = BoundedPool(EXAMINERS, giving_way=True)
     return app
 
 

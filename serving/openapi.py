@@ -183,7 +183,7 @@ def _parameters(asks: Model) -> list[Json]:
             "name": name,
             "in": "query",
             "description": schema.pop("description"),
-            "schema": {key: value for key, value in schema.items() if key != "title"},
+            "schema": {key: value for key, value in schema.items() if key != "title" and value is not None},
         }
         for name, schema in properties.items()
     ]

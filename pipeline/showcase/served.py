@@ -118,7 +118,7 @@ class Served:
         options.intra_op_num_threads = 1
         self._session = ort.InferenceSession(derive(content), options, providers=["CPUExecutionProvider"])
         described = json.loads(self._session.get_modelmeta().custom_metadata_map["layers"])
-        self.layers = [Layer(**one) for one in described]
+        self.layers = [Layer(*(one[name] for name in Layer._fields)) for one in described]
 
     def excitements(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """How strongly each unit of each layer answers to images, uint8 [N, 28, 28]: float32 [N, units] of each layer.

@@ -11,6 +11,7 @@ from serving.model import units
 from serving.model.activations import Activations
 from serving.model.explain import DECIMALS
 
+Counted = Annotated[int, Field(ge=0)]
 TERMS = 6  # of a sum that are written out, the largest; all others are told by their number and sum
 
 
@@ -20,12 +21,12 @@ class UnitAsked(schema.Strict):
     layer: Annotated[int, Field(ge=0, description="The layer, counted from 0 at the picture.")] = 0
     unit: Annotated[int, Field(ge=0, description="The unit, or map, of that layer, counted from 0.")] = 0
     row: Annotated[
-        int | SkipJsonSchema[None],
-        Field(ge=0, description="The row in its map; left out: that of its strongest place."),
+        Counted | SkipJsonSchema[None],
+        Field(description="The row in its map; left out: that of its strongest place."),
     ] = None
     column: Annotated[
-        int | SkipJsonSchema[None],
-        Field(ge=0, description="The column in its map; left out: that of its strongest place."),
+        Counted | SkipJsonSchema[None],
+        Field(description="The column in its map; left out: that of its strongest place."),
     ] = None
 
 

@@ -85,13 +85,8 @@ class HeldOut:
 
     @cached_property
     def images(self) -> NDArray[np.float32] | None:
-        """Prepared as the network takes them, float32 [10 n, 28, 28], n of each digit in turn; None where there are
-        none."""
-        if not self._path.exists():
-            return None
-        sheet = np.asarray(Image.open(io.BytesIO(self._path.read_bytes())), np.float32)
-        rows = sheet.reshape(CLASSES, SIDE, -1, SIDE).swapaxes(1, 2)
-        return images.normalise_all(np.ascontiguousarray(rows.reshape(-1, SIDE, SIDE)))
+        """The digits as `read` gives them, None where there are none."""
+        return read(self._path.read_bytes()) if self._path.exists() else None
 
     @cached_property
     def _right(self) -> list[int]:
@@ -110,6 +105,12 @@ class HeldOut:
         found = self._network.logits(self.images, off).argmax(axis=1).reshape(CLASSES, -1)
         right: list[int] = (found == np.arange(CLASSES)[:, None]).sum(axis=1).tolist()
         return right
+
+
+def read(sheet: bytes) -> NDArray[np.float32]:
+    """The digits of such a picture, as the network takes them: float32 [10 n, 28, 28], n of each digit in turn."""
+    rows = np.asarray(Image.open(io.BytesIO(sheet)), np.float32).reshape(CLASSES, SIDE, -1, SIDE).swapaxes(1, 2)
+    return images.normalise_all(np.ascontiguousarray(rows.reshape(-1, SIDE, SIDE)))
 
 
 def without(data: bytes, network: Activations, held_out: HeldOut, asked: WithoutAsked) -> Without:

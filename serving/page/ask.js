@@ -94,14 +94,19 @@ function retryAfter(response) {
   return pause > 0 ? pause : BUSY;
 }
 
-/** What `path` answers about an image file, asked once. Raises Error, its message in words. */
-export async function askOnce(path, file) {
+/** What `path` answers about an image file, asked once, or again after a busy service's pause while `wanted()`. Raises
+ *  Error, its message in words. */
+export async function askOnce(path, file, wanted = () => false) {
   let response, answer;
   try {
     response = await post(path, file);
     answer = await response.json();
   } catch {
     throw new Error(UNREACHED);
+  }
+  if ([429, 503].includes(response.status) && wanted()) {
+    await sleep(retryAfter(response));
+    if (wanted()) return askOnce(path, file, wanted);
   }
   if (!response.ok) throw new Error(answer.error.message);
   return answer;

@@ -27,7 +27,7 @@ export function open(desk) {
 async function ask(source) {
   const asked = epoch;
   try {
-    const told = await askOnce("compare", await source());
+    const told = await askOnce("compare", await source(), () => asked === epoch);
     if (asked === epoch) show(told);
   } catch (error) {
     if (asked === epoch) $("compared").textContent = error.message;

@@ -27,10 +27,10 @@ export function toucher(explanation, source, { chosen, changed, says }) {
       const { path, how } = wanted;
       wanted = null;
       try {
-        const told = await askOnce(path, await source());
+        const told = await askOnce(path, await source(), () => panel.isConnected && !wanted);
         if (panel.isConnected) show(told, how);
       } catch (error) {
-        result.replaceChildren(make("p", { textContent: error.message }));
+        if (!wanted) result.replaceChildren(make("p", { textContent: error.message }));
       }
     }
     working = false;
@@ -76,15 +76,17 @@ export function toucher(explanation, source, { chosen, changed, says }) {
     switches();
     changed(null, off);
     if (!off.size) return void result.replaceChildren();
+    const asked = [...off].join(",");
+    const wanted = () => panel.isConnected && asked === [...off].join(",");
     try {
-      const told = await askOnce(`without?off=${[...off].join(",")}`, await source());
-      if (!panel.isConnected || told.off !== [...off].join(",")) return;
+      const told = await askOnce(`without?off=${asked}`, await source(), wanted);
+      if (!wanted()) return;
       changed(told.without.probabilities, off);
       const words = tells(told, explanation.layers);
       result.replaceChildren(...words.map((textContent) => make("p", { textContent })));
       says(words.join(" "));
     } catch (error) {
-      result.replaceChildren(make("p", { textContent: error.message }));
+      if (wanted()) result.replaceChildren(make("p", { textContent: error.message }));
     }
   }
 

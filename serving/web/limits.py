@@ -1,14 +1,19 @@
 """How much the service takes on: a pool of threads that refuses whoever would have to wait too long."""
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
 from serving import errors
 
 LONGEST_WAIT_S = 0.5
 MAX_WAITING = 128  # requests, however short their turns: far fewer than there may be connections
+NICENESS = 5  # more than others', of a thread that gives way to them
 SMOOTHING = 0.9  # how much of the estimate of a turn's length stays when another turn has ended
 
 Arguments = TypeVarTuple("Arguments")
@@ -18,7 +23,9 @@ Result = TypeVar("Result")
 class BoundedPool:
     """Threads that do at most `workers` things at once."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, giving_way: bool = False) -> None:
+        """giving_way: to all other threads, where the system has priorities of single threads."""
+        self._threads = ThreadPoolExecutor(workers, initializer=_give_way) if giving_way else None
         self._free = asyncio.Semaphore(workers)
         self._workers = workers
         self._present = 0
@@ -53,7 +60,7 @@ class BoundedPool:
             self._present -= 1
             raise
         began = time.perf_counter()
-        turn = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        turn = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         turn.add_done_callback(lambda _: self._leave(time.perf_counter() - began))
         return await asyncio.shield(turn)
 
@@ -61,3 +68,9 @@ class BoundedPool:
         self._turn_s = took if not self._turn_s else SMOOTHING * self._turn_s + (1 - SMOOTHING) * took
         self._present -= 1
         self._free.release()
+
+
+def _give_way() -> None:
+    with suppress(OSError):  # a system without priorities of single threads
+        thread = os.PRIO_PROCESS, threading.get_native_id()
+        os.setpriority(*thread, os.getpriority(*thread) + NICENESS)

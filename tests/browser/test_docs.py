@@ -9,7 +9,7 @@ from serving import lines, openapi
 from serving.app import ROUTES
 from tests.browser.visitor import SIZES, Visitor
 
-POSTS = ["/predict", "/predict_pixels", "/predict_prepared", "/explain"]
+POSTS = ["/predict", "/predict_pixels", "/predict_prepared", "/explain", "/unit", "/without", "/compare"]
 
 
 @pytest.fixture

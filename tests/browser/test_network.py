@@ -1,6 +1,7 @@
 """The whole network as one picture, what is written out of its units, and networks side by side."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -117,6 +118,27 @@ def test_a_unit_is_switched_off_and_on_again(visitor):
     visitor.page.get_by_role("button", name="Switch all on").click()
     expect(visitor.page.locator(".plane .off")).to_have_count(0)
     expect(result).to_be_empty()
+
+
+def test_a_busy_service_is_asked_again_about_a_unit_that_is_off(desktop):
+    looks_inside(desktop)
+    asked = []
+
+    def busy(route):
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            route.fulfill(status=503, headers={"Retry-After": "1"}, json={"error": {"message": "Busy."}})
+        else:
+            route.continue_()
+
+    desktop.page.route("**/without?*", busy)
+    desktop.page.locator(".switches button").first.click()
+    expect(desktop.page.locator(".without")).to_contain_text("reads")
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= 0.9
+    desktop.page.unroute_all(behavior="ignoreErrors")
+    assert len(desktop.troubles) == 1
+    assert "503" in desktop.troubles.pop()
 
 
 def test_side_by_side_says_who_reads_what(visitor):

@@ -95,7 +95,10 @@ def test_an_image_file_that_is_sent_as_pixels_is_led_to_its_path(client):
     assert "POST /predict." in message
 
 
-@pytest.mark.parametrize("path", ["/predict", "/explain", "/predict_pixels", "/predict_prepared"])
+POSTS = ("/predict", "/explain", "/predict_pixels", "/predict_prepared", "/unit", "/without", "/compare")
+
+
+@pytest.mark.parametrize("path", POSTS)
 def test_a_get_where_a_body_is_wanted_says_so(client, path):
     message = error_of(client.get(path), 405, "method_not_allowed")
     assert f"{path} takes POST, not GET" in message

@@ -11,28 +11,29 @@ const [INK, HALO] = ["#10182c", "#fffdf8"];
 /** Show the weights of layers: of the first a picture for each unit, of the others one of them all. Where gradients are
  *  given they are shown on them. */
 export function showWeights([first, ...others], gradients) {
-  const side = Math.sqrt(first.weights.length / first.biases.length);
-  const pictures = [...first.biases].map((_, unit) => part(first.weights, unit, side * side));
-  const pulls = gradients && [...first.biases].map((_, unit) => part(gradients[0].weights, unit, side * side));
-  paint($("train-units"), pictures.map((weights) => [weights, side]), pulls, SHARED);
-  others.forEach((layer, index) => paint($("train-links").children[index],
-    [[layer.weights, layer.weights.length / layer.biases.length]], gradients && [gradients[index + 1].weights], 1));
+  const units = first.biases.length;
+  const side = Math.sqrt(first.weights.length / units);
+  paint($("train-units"), cut(first.weights, units), side, gradients && cut(gradients[0].weights, units), SHARED);
+  others.forEach(({ weights, biases }, index) => paint($("train-links").children[index], [weights],
+    weights.length / biases.length, gradients && [gradients[index + 1].weights], 1));
   $("train-arrows").hidden = !gradients;
 }
 
-const part = (numbers, index, size) => numbers.subarray(index * size, (index + 1) * size);
+const cut = (numbers, count) => Array.from({ length: count }, (_, index) =>
+  numbers.subarray((index * numbers.length) / count, ((index + 1) * numbers.length) / count));
 
-/** Paint pictures, each [weights, columns], into the canvases of a place, and arrows on them. */
-function paint(place, pictures, gradients, block) {
-  const shapes = pictures.map(([weights, columns]) => [columns, weights.length / columns]);
-  if (place.childElementCount !== pictures.length) place.replaceChildren(...shapes.map(([columns, rows]) =>
+/** Paint weights as pictures, so many columns wide, into the canvases of a place, and arrows on them. */
+function paint(place, pictures, columns, gradients, block) {
+  const rows = pictures[0].length / columns;
+  if (!place.childElementCount) place.append(...pictures.map(() =>
     make("figure", {}, make("canvas", { width: FINE * columns, height: FINE * rows }))));
-  const scale = Math.max(...pictures.map(([weights]) => strongest(weights)));
-  const peak = gradients && peakOf(gradients, ...shapes[0], block);
-  pictures.forEach(([weights], index) => {
+  const scale = Math.max(...pictures.map(strongest));
+  const pulls = gradients?.map((gradient) => pulled(gradient, columns, block));
+  const peak = Math.max(...(pulls ?? []).map(strongest));
+  pictures.forEach((weights, index) => {
     const canvas = place.children[index].firstChild;
-    paintWeights(canvas, weights, ...shapes[index], scale);
-    if (gradients) paintArrows(canvas, gradients[index], ...shapes[index], block, peak);
+    paintWeights(canvas, weights, columns, rows, scale);
+    if (pulls) paintArrows(canvas, pulls[index], columns / block, peak);
   });
 }
 
@@ -44,34 +45,25 @@ function paintWeights(canvas, weights, columns, rows, peak) {
   pen.drawImage(picture(colours, columns, rows), 0, 0, canvas.width, canvas.height);
 }
 
-/** Paint an arrow for each block of `block` x `block` weights, against their mean gradient: up where larger weights
- *  lower the loss, down where smaller ones do; that of `peak` in full length. */
-function paintArrows(canvas, gradient, columns, rows, block, peak) {
-  const pen = canvas.getContext("2d");
-  const size = (canvas.width / columns) * block;
-  for (let row = 0; row < rows / block; row++)
-    for (let column = 0; column < columns / block; column++) {
-      const pull = -mean(gradient, columns, row * block, column * block, block) / peak;
-      const length = Math.sign(pull) * (SHORT + (LONG - SHORT) * Math.abs(pull)) * size;
-      if (Math.abs(pull) > FAINT) arrow(pen, (column + 0.5) * size, (row + 0.5) * size, length, size);
-    }
+/** The mean of each block of `block` x `block` gradients, turned round: above 0 where larger weights lower the loss. */
+function pulled(gradient, columns, block) {
+  const means = new Float64Array(gradient.length / block ** 2);
+  gradient.forEach((slope, place) => {
+    const [row, column] = [Math.floor(place / columns / block), Math.floor((place % columns) / block)];
+    means[(row * columns) / block + column] -= slope / block ** 2;
+  });
+  return means;
 }
 
-/** The largest mean of a block's gradients, over all pictures of a layer: the scale of their arrows. */
-function peakOf(gradients, columns, rows, block) {
-  let peak = Number.MIN_VALUE;
-  for (const gradient of gradients)
-    for (let row = 0; row < rows; row += block)
-      for (let column = 0; column < columns; column += block)
-        peak = Math.max(peak, Math.abs(mean(gradient, columns, row, column, block)));
-  return peak;
-}
-
-function mean(numbers, columns, top, left, block) {
-  let sum = 0;
-  for (let row = top; row < top + block; row++)
-    for (let column = left; column < left + block; column++) sum += numbers[row * columns + column];
-  return sum / (block * block);
+/** Paint an arrow for each pull: up where larger weights lower the loss, down where smaller ones do. */
+function paintArrows(canvas, pulls, columns, peak) {
+  const size = canvas.width / columns;
+  pulls.forEach((pull, place) => {
+    const share = Math.abs(pull) / peak;
+    const length = Math.sign(pull) * (SHORT + (LONG - SHORT) * share) * size;
+    if (share > FAINT) arrow(canvas.getContext("2d"), ((place % columns) + 0.5) * size,
+      (Math.floor(place / columns) + 0.5) * size, length, size);
+  });
 }
 
 function arrow(pen, x, y, length, size) {

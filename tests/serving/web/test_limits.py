@@ -1,4 +1,6 @@
 import asyncio
+import os
+import sys
 import threading
 import time
 
@@ -70,3 +72,26 @@ def test_however_short_the_turns_only_so_many_wait(monkeypatch):
     monkeypatch.setattr(limits, "LONGEST_WAIT_S", 60)
     results, _ = statuses(BoundedPool(2), 0.0001, limits.MAX_WAITING + 20)
     assert results.count(503) == 19  # who is at work does not wait
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
+def test_a_pool_that_gives_way_has_threads_of_less_priority():
+    def nice():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert asyncio.run(BoundedPool(1, giving_way=True).run(nice)) == nice() + limits.NICENESS
+    assert asyncio.run(BoundedPool(1).run(nice)) == nice()
+
+
+def test_a_pool_is_taken_while_all_its_threads_are_at_work():
+    async def run():
+        pool = BoundedPool(2)
+        taken = [pool.taken]
+        for _ in range(2):
+            turn = asyncio.create_task(pool.run(time.sleep, 0.2))
+            await asyncio.sleep(0.01)
+            taken.append(pool.taken)
+        await turn
+        return [*taken, pool.taken]
+
+    assert asyncio.run(run()) == [False, False, True, False]
