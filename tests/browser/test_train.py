@@ -26,7 +26,7 @@ from tests.browser.visitor import SEVEN, SIZES, Visitor, greenish, reddish
 
 EPOCHS = 4
 """Of a training in these tests; the page's own are more."""
-COMPARED = {"sigmoid": {"epochs": 8, "learning_rate": 0.01}, "relu": {"epochs": EPOCHS}}
+COMPARED: dict[str, dict[str, Any]] = {"sigmoid": {"epochs": 8, "learning_rate": 0.01}, "relu": {"epochs": EPOCHS}}
 """How a training beside Lightning's differs from the page's recipe: it ends before rounding has grown.
 
 With sigmoids the recipe makes of two starts that differ by 1e-15 two networks that differ by points.
@@ -99,7 +99,8 @@ def test_it_learns_as_lightning_does_from_the_same_start_in_the_same_order(
     parts = [sheet.chosen(*split) for split in zip(splits, (sheet.TRAINING, sheet.HELD_OUT), strict=True)]
     in_greys = [(sheet.quantised(images) * np.uint8(sheet.STEP), labels) for images, labels in parts]
     config = beginning(network(activation).model_copy(update=COMPARED[activation]), told["start"])
-    digits = InOrder(*in_greys, config, seed=0)
+    train, val = in_greys
+    digits = InOrder(train, val, config, seed=0)
     digits.orders = told["orders"]
     fitted = fit(config, digits, double, 0, tmp_path)
     assert fitted
