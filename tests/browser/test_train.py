@@ -107,7 +107,7 @@ def test_it_learns_as_lightning_does_from_the_same_start_in_the_same_order(
     last = fitted[1][-1]
     assert told["right"] == pytest.approx(last["val_accuracy"], abs=0.01)
     assert told["loss"] == pytest.approx(last["val_loss"], rel=0.01)
-    assert told["right"] > 0.4, "and it has learnt something"
+    assert told["right"] > 0.3, "and it has learnt something"
 
 
 def network(activation: Any) -> TextNetwork:
