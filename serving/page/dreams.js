@@ -114,7 +114,8 @@ async function gallery() {
   const shown = make("div");
   const names = hidden.map((_, index) => ({ name: `Layer ${index + 1}` }));
   if (!hidden.length) return [paragraph("This network has no layer between the pixels and its ten votes.")];
-  return [choice("Layer", names, (index) => shown.replaceChildren(...layer(hidden[index], tile, example))), shown];
+  const show = (index) => shown.replaceChildren(...layer(hidden[index], tile, example));
+  return [choice("Layer", names, show, Math.floor(hidden.length / 2)), shown];
 }
 
 function layer({ kind, units, sees, first, own, best, examples }, tile, example) {
@@ -123,7 +124,9 @@ function layer({ kind, units, sees, first, own, best, examples }, tile, example)
   const beaten = own.filter((strength, unit) => strength > best[unit]).length;
   const some = own.length < units ? ` Here are the first ${own.length}.` : "";
   const window = sees < SIDE ? `a square of ${sees} × ${sees} pixels` : "the whole picture";
-  const items = own.map((_, unit) => ({ name: `Unit ${unit + 1}`, content: tile(first + unit) }));
+  const items = own.map((one, unit) => ({
+    name: `Unit ${unit + 1}. ${strength(one, best[unit])}`, content: tile(first + unit),
+  }));
   return [
     paragraph(`This layer has ${count(units)} ${channels}, and each looks at ${window}${sees < SIDE ? " at a time" : ""}.`
       + `${some} ${beaten === own.length ? "Each" : `${beaten} of ${own.length}`} of these pictures`
@@ -152,7 +155,7 @@ async function dream() {
   const hidden = told.layers.length - 1;
   if (!hidden) return [paragraph("This network has no layer that could dream.")];
   const row = make("div", { className: "tiles five" });
-  let [digit, layer] = [3, Math.max(0, hidden - 2)];
+  let [digit, layer] = [3, Math.floor(hidden / 2)];
   const show = () => row.replaceChildren(...told.steps.map((step, frame) => {
     const place = (10 * layer + digit) * told.steps.length + frame;
     const when = step ? `after ${step} steps` : "as drawn";
@@ -186,8 +189,8 @@ async function fools() {
     paragraph(`Changes were looked for that turn each of ten drawn digits into each of the nine others; ${found.length} of`
       + ` 90 were found. The service abstains at ${none} of these pictures, still reads ${right} right, and answers`
       + ` ${wrong} with a wrong digit.`),
-    paragraph(`A change may go on until the network is beyond doubt. Of the ten below that go on so, the service abstains at`
-      + ` ${served.none}, still reads ${served.right} right, and answers ${served.wrong} with a wrong digit`
+    paragraph("The nearest of each nine was led on until the network is beyond doubt. The service abstains at"
+      + ` ${served.none} of these, still reads ${served.right} right, and answers ${served.wrong} with a wrong digit`
       + `${served.wrong ? ": abstaining makes fooling harder, not impossible" : ""}.`),
     label("Drawn:"),
     choice("Digit that is drawn", DIGITS.map((each) => ({ name: `${each}`, content: tile(11 * each) })),

@@ -1,6 +1,7 @@
 import getpass
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -277,6 +278,19 @@ def test_an_export_that_makes_the_same_bytes_is_the_same_version_under_its_new_k
     [found] = versions()
     told = json.loads((project / "models/candidates/convnet/export.json").read_text())
     assert found.tags["export_key"] == told["export_key"]
+
+
+def test_the_champions_run_has_its_dreams_and_not_those_of_another(project: Path) -> None:
+    shutil.copytree("models/candidates/convnet", "models/best")
+    made_up.write(Path("reports/dreams.png"), "a figure")
+    told = {"version": hash_path(Path("models/best/model.onnx"))[:12]}
+    made_up.write(Path("show/dreams.json"), json.dumps(told))
+    assert "dreams files" in runs.publish_show()
+    assert runs.publish_show() == []
+    kept = {file.path for file in store.open_store().list_artifacts(the_run().info.run_id, "dreams")}
+    assert kept == {"dreams/dreams.png", "dreams/dreams.json"}
+    made_up.write(Path("show/dreams.json"), json.dumps({"version": "0" * 12, "more": 1}))
+    assert runs.publish_show() == []
 
 
 def test_verdicts_on_a_model_that_is_there_no_more_are_not_published(project: Path) -> None:
