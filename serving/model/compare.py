@@ -100,10 +100,15 @@ class Contenders:
     def all(self) -> list[Contender]:
         path = self._folder / LIST
         listed = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        return [Contender(one, self._graph(one.name)) for one in map(Network.model_validate, listed)]
+        found = ((about, self._graph(about.name)) for about in map(Network.model_validate, listed))
+        return [Contender(about, graph) for about, graph in found if graph]
 
-    def _graph(self, name: str) -> Activations:
-        return self._inside if name == self._served else Activations(self._folder / f"compare_{name}.onnx.xz")
+    def _graph(self, name: str) -> Activations | None:
+        """None where its file is not there, as beside another champion than the one that the list was made for."""
+        path = self._folder / f"compare_{name}.onnx.xz"
+        if name == self._served:
+            return self._inside
+        return Activations(path) if path.exists() else None
 
     def compare(self, data: bytes) -> Comparison:
         """How each network reads an image file. Raises ApiError as `images.read` does."""

@@ -47,7 +47,7 @@ function overview(explanation, source, lighting) {
     if (!hovering) place.append(panel);
     touch(unit, hovering ? "hovered" : "chosen");
   };
-  $("overview").replaceChildren(figure, panel);
+  $("overview").replaceChildren(make("h2", { textContent: "The whole network" }), figure, panel);
   for (const step of $("steps").children) touchable(step, explanation, (unit, hovering) => attach(step, unit, hovering));
   if (!lighting) return;
   touch({ layer: 0, unit: explanation.columns[0].units[0] }, "first");

@@ -51,7 +51,7 @@ export function network(explanation, { goes, touched }) {
     const most = Math.max(...shares.flat().map(Math.abs)) || 1;
     const name = last ? "Answer" : `Layer ${layer + 1}`;
     const title = make("button", { type: "button", className: "column", ariaLabel: `${name}: go to its step` },
-      make("span", { textContent: last ? "Answer" : "Layer " }), last ? "" : `${layer + 1}`);
+      make("span", { textContent: last ? "Answer" : "Layer" }), last ? "" : ` ${layer + 1}`);
     title.addEventListener("click", () => goes(layer));
     plane.append(place(title, along(layer), 0));
     return units.map((unit, index) => {

@@ -34,7 +34,9 @@ def opened(tmp_path_factory):
     (show / name).write_bytes(sheet)
     toy = inside.derive(toy_model.write(folder / "toy.onnx").read_bytes())
     (show / "compare_toy.onnx.xz").write_bytes(lzma.compress(toy))
-    listed = [{"name": name, "title": f"a {name}", "parameters": 1, "accuracy": 0.5} for name in ("toy", "convnet")]
+    listed = [
+        {"name": name, "title": f"a {name}", "parameters": 1, "accuracy": 0.5} for name in ("toy", "lost", "convnet")
+    ]
     (show / "compare.json").write_text(json.dumps(listed))
     built = package.build(model, package.SERVING, folder, None, show)
     with (
