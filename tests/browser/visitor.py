@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 Stroke = Sequence[tuple[float, float]]
 
@@ -57,6 +57,17 @@ class Visitor:
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.troubles.append(message.text)
+
+    def each_view(self) -> Iterator[Locator]:
+        """Each tab, once it is opened and what its view loads has come, or is not there: a champion that was released
+        before the views has none of it."""
+        for tab in self.page.get_by_role("tab").all():
+            tab.click()
+            expect(tab).to_have_attribute("aria-selected", "true")
+            self.page.wait_for_load_state("networkidle")
+            self.waits()
+            yield tab
+        self.troubles = [one for one in self.troubles if "404" not in one]
 
     def draw(self, strokes: list[Stroke], lift: bool = True) -> None:
         box = self.page.locator("#paper").bounding_box()
