@@ -3,8 +3,8 @@
 import { $, make } from "../dom.js";
 import { picture, signed } from "../raster.js";
 
-const FINE = 8; // pixels of a canvas for each weight
 const SHARED = 4; // weights a side that share an arrow where there are many
+const FINE = { [SHARED]: 8, 1: 16 }; // pixels of a canvas for each weight
 const [FAINT, SHORT, LONG] = [0.05, 0.35, 0.9]; // the least pull that has an arrow; arrows, of their place
 const [INK, HALO] = ["#10182c", "#fffdf8"];
 
@@ -26,7 +26,7 @@ const cut = (numbers, count) => Array.from({ length: count }, (_, index) =>
 function paint(place, pictures, columns, gradients, block) {
   const rows = pictures[0].length / columns;
   if (!place.childElementCount) place.append(...pictures.map(() =>
-    make("figure", {}, make("canvas", { width: FINE * columns, height: FINE * rows }))));
+    make("figure", {}, make("canvas", { width: FINE[block] * columns, height: FINE[block] * rows }))));
   const scale = Math.max(...pictures.map(strongest));
   const pulls = gradients?.map((gradient) => pulled(gradient, columns, block));
   const peak = Math.max(...(pulls ?? []).map(strongest));
