@@ -86,12 +86,13 @@ class Novelty(nn.Module):
         }
         for name, value in buffers.items():
             self.register_buffer(name, torch.from_numpy(value).float())
+        self.directions = self.directions.half()  # half the file's bytes lie in these
         self.rest, self.odds = rest, odds
 
     def forward(self, features: Tensor) -> Tensor:
         """The novelty, float [N], of features, float [N, D]; the distance is a root mean square over D dimensions."""
         scaled = features / self.scale
-        along = (scaled @ self.directions).unsqueeze(1) - self.centres
+        along = (scaled @ self.directions.float()).unsqueeze(1) - self.centres
         total = (scaled.unsqueeze(1) - self.means).square().sum(2)
         beyond = (total - along.square().sum(2)).clamp(min=0)
         squared = (along / self.deviations).square().sum(2) + beyond / self.rest
@@ -127,16 +128,24 @@ def classifier(of_digits: np.ndarray, of_non_digits: np.ndarray) -> nn.Module:
         warnings.simplefilter("ignore", ConvergenceWarning)  # so few epochs are meant to be
         for one in fitted:
             one.fit(both - centre, np.arange(len(both)) >= len(of_digits))
-    hidden = linear(np.hstack([one.coefs_[0] for one in fitted]), np.hstack([one.intercepts_[0] for one in fitted]))
-    hidden.bias.data -= hidden.weight.data @ torch.from_numpy(centre)
-    output = linear(
+    weights = np.hstack([one.coefs_[0] for one in fitted])
+    hidden = HalfLinear(weights, np.hstack([one.intercepts_[0] for one in fitted]) - centre @ weights)
+    output = HalfLinear(
         np.vstack([one.coefs_[1] for one in fitted]) / STARTS, np.mean([one.intercepts_[1] for one in fitted], axis=0)
     )
-    return nn.Sequential(hidden, nn.ReLU(), output).requires_grad_(False)
+    return nn.Sequential(hidden, nn.ReLU(), output)
 
 
-def linear(weights: np.ndarray, bias: np.ndarray) -> nn.Linear:
-    """The layer that multiplies by weights, float [N, M], and adds a bias, float [M]."""
-    layer = nn.Linear(*weights.shape)
-    layer.weight.data, layer.bias.data = torch.from_numpy(weights.T).float(), torch.from_numpy(bias).float()
-    return layer
+class HalfLinear(nn.Module):
+    """The layer that multiplies by weights, float [N, M], kept in half precision, and adds a bias, float [M]."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weights: np.ndarray, bias: np.ndarray) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.from_numpy(weights.T).half())
+        self.register_buffer("bias", torch.from_numpy(bias).float())
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return F.linear(inputs, self.weight.float(), self.bias)

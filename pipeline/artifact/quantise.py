@@ -1,7 +1,9 @@
 """A network's convolutions in integers of eight bits, which halves the time that an answer takes."""
 
+import io
 import logging
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +30,7 @@ def quantised(model: bytes, images: np.ndarray) -> bytes:
         return model
     logging.getLogger().addFilter(_is_no_advice)
     try:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):  # it prints how it goes
             path = Path(folder) / "model.onnx"
             quantize_static(
                 whole,

@@ -56,7 +56,8 @@ def make(
     every = -(-len(images) // LOOKED_THROUGH)
     chain, drawn = twin(content, config_of(run)), drawings()
     units, examples, told = gallery(Served(content), parts(chain), images[::every], labels[::every])
-    frames = np.concatenate([dream(part.answers, drawn, SEED) for part in parts(chain)[:-1]] or [drawn[:0, None]])
+    dreamt = [dream(part.answers, drawn, SEED) for part in parts(chain)[:-1]]
+    frames = coarse(np.concatenate(dreamt or [drawn[:0, None]]))
     fooling, fooled = fools(AsServed(soften(chain)[0], recogniser), recogniser, drawn)
     classes = units[-CLASSES:]
     told |= {
@@ -94,7 +95,7 @@ def gallery(served: Served, seen: Sequence[Part], images: Images, labels: Images
     for layer, part, strength in zip(served.layers, seen, served.excitements(images), strict=True):
         count = layer.units if layer.kernel or part is seen[-1] else min(layer.units, UNITS)
         units = np.arange(count)
-        pictures = visualise(part.sums, count, SEED)
+        pictures = coarse(visualise(part.sums, count, SEED))
         told = {
             "kind": layer.kind,
             "units": layer.units,

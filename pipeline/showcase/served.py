@@ -116,6 +116,7 @@ class Served:
     def __init__(self, content: bytes) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
+        options.log_severity_level = 3
         self._session = ort.InferenceSession(derive(content), options, providers=["CPUExecutionProvider"])
         described = json.loads(self._session.get_modelmeta().custom_metadata_map["layers"])
         self.layers = [Layer(*(one[name] for name in Layer._fields)) for one in described]

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 
 /** A group of radios, `label` its name; each of `items` has a `name` to be read and `content` to be seen. `told(index)`
  *  learns of each choice, and at once of the first. */
-export function choice(label, items, told, chosen = 0, className = "choice") {
+export function choice(label, items, told, chosen = 0, className = "dream-choice") {
   const radios = items.map(({ name, content }, index) => {
     const radio = make("button", { type: "button", ariaLabel: name }, content ?? name);
     radio.setAttribute("role", "radio");

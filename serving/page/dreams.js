@@ -69,7 +69,7 @@ function named(canvas, name) {
 }
 
 const paragraph = (textContent) => make("p", { textContent });
-const label = (textContent) => make("p", { textContent, className: "label" });
+const label = (textContent) => make("p", { textContent, className: "dream-label" });
 const figure = (canvas, ...caption) => make("figure", {}, canvas, make("figcaption", {}, ...caption));
 const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 const tenths = (number) => number.toFixed(1);
@@ -101,7 +101,7 @@ async function classes() {
   return [
     paragraph(`The network takes ${agreed} of these 10 for the digit that they were made for. ${none
       ? `The service would abstain at ${none} of them.` : "The service would abstain at none of them."}`),
-    make("div", { className: "tiles" }, ...told.classes.map((one, digit) => figure(
+    make("div", { className: "dream-tiles" }, ...told.classes.map((one, digit) => figure(
       tile(first + digit, `What excites ${digit} most`),
       make("b", { textContent: digit }), `network: ${alone(one.network)}`, make("br"), `service ${service(one.service)}`,
     ))),
@@ -119,7 +119,7 @@ async function gallery() {
 }
 
 function layer({ kind, units, sees, first, own, best, examples }, tile, example) {
-  const detail = make("div", { className: "unit" });
+  const detail = make("div", { className: "dream-unit" });
   const channels = kind === "convolution" ? "channels" : "units";
   const beaten = own.filter((strength, unit) => strength > best[unit]).length;
   const some = own.length < units ? ` Here are the first ${own.length}.` : "";
@@ -137,10 +137,10 @@ function layer({ kind, units, sees, first, own, best, examples }, tile, example)
         figure(tile(first + unit, `What unit ${unit + 1} wants to see`), `what unit ${unit + 1} wants to see`),
         make("div", {},
           paragraph(`${strength(own[unit], best[unit])} The digits that excite it most:`),
-          make("div", { className: "examples" }, ...examples[unit].map((place) =>
+          make("div", { className: "dream-examples" }, ...examples[unit].map((place) =>
             figure(example(place, `A ${told.labels[place]} of the training set`), told.labels[place])))),
       );
-    }, 0, "choice grid"),
+    }, 0, "dream-choice dream-grid"),
     detail,
   ];
 }
@@ -154,7 +154,7 @@ async function dream() {
   const tile = await sheet("frames");
   const hidden = told.layers.length - 1;
   if (!hidden) return [paragraph("This network has no layer that could dream.")];
-  const row = make("div", { className: "tiles five" });
+  const row = make("div", { className: "dream-tiles dream-five" });
   let [digit, layer] = [3, Math.floor(hidden / 2)];
   const show = () => row.replaceChildren(...told.steps.map((step, frame) => {
     const place = (10 * layer + digit) * told.steps.length + frame;
@@ -194,7 +194,7 @@ async function fools() {
       + `${served.wrong ? ": abstaining makes fooling harder, not impossible" : ""}.`),
     label("Drawn:"),
     choice("Digit that is drawn", DIGITS.map((each) => ({ name: `${each}`, content: tile(11 * each) })),
-      (index) => { digit = index; targets(); }, digit, "choice ten"),
+      (index) => { digit = index; targets(); }, digit, "dream-choice dream-ten"),
     label("To be taken for:"),
     target, shown,
   ];
@@ -210,7 +210,7 @@ function fool(tile, digit, to) {
     paragraph(`${nearest ? "The nearest other digit. " : ""}The smallest change found touches ${one.pixels} of`
       + ` ${SIDE * SIDE} pixels, none by more than ${one.most} of 255 levels. With half of it the network says`
       + ` ${alone(one.half)}.`),
-    make("div", { className: "tiles three" },
+    make("div", { className: "dream-tiles dream-three" },
       figure(drawn, make("b", { textContent: "drawn" })),
       figure(difference(drawn, changed), make("b", { textContent: "the change" }), "green adds ink, red takes it away"),
       figure(changed, make("b", { textContent: "together" }), ...verdict(one), laid(changed))),
@@ -220,7 +220,7 @@ function fool(tile, digit, to) {
   const led = tile(100 + digit, `The ${digit}, changed until the network is sure that it is ${a(to)}`);
   return [...shown,
     paragraph(`Led on until the network is beyond doubt, by up to ${further.most} levels in ${further.pixels} pixels:`),
-    make("div", { className: "tiles three" },
+    make("div", { className: "dream-tiles dream-three" },
       figure(difference(drawn, led), make("b", { textContent: "the change" })),
       figure(led, make("b", { textContent: "together" }), ...verdict(further), laid(led)))];
 }
@@ -249,7 +249,7 @@ async function noise() {
   return [
     paragraph(`${found.length} of these 10 pictures of noise were changed, by ${Math.max(0, ...found.map(({ most }) => most))}`
       + ` of 255 levels at most, until the network was sure of a digit. The service abstains at ${none} of them.`),
-    make("div", { className: "tiles" }, ...told.noise.map((one, index) => {
+    make("div", { className: "dream-tiles" }, ...told.noise.map((one, index) => {
       const canvas = tile(110 + index, `Noise that was made to be taken for ${a(index)}`);
       return figure(canvas, make("b", { textContent: one.size ? alone(one.network) : "not found" }),
         `service ${service(one.service)}`, laid(canvas));

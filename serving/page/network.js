@@ -31,6 +31,7 @@ export function network(explanation, { goes, touched }) {
   const given = reading.turned?.pixels ?? reading.pixels;
   const size = columns.length + 1;
   const digit = nearest(explanation);
+  let hovered = null;
   const along = (column) => (100 * (column + 1.5)) / size;
   const across = (index, column) => (100 * (index + 0.5)) / columns[column].units.length;
   const place = (element, x, y) => { element.style.setProperty("--along", `${x}%`);
@@ -67,7 +68,12 @@ export function network(explanation, { goes, touched }) {
       Object.assign(node, { type: "button", tabIndex: -1 });
       Object.assign(node.dataset, { layer, unit });
       node.addEventListener("click", () => touched({ layer, unit }, false));
-      node.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && touched({ layer, unit }, true));
+      node.addEventListener("pointerleave", () => { hovered = null; });
+      node.addEventListener("pointermove", ({ pointerType }) => { // not where the page moves under a pointer that rests
+        if (pointerType !== "mouse" || hovered === node) return;
+        hovered = node;
+        touched({ layer, unit }, true);
+      });
       plane.append(place(node, along(layer), across(index, layer)));
       return node;
     });

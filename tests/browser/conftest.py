@@ -22,7 +22,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(str(error))
     card = json.loads((champion / "card.json").read_text())
     folder = tmp_path_factory.mktemp("champion")
-    built = package.build(champion / "model.onnx", package.SERVING, folder, card)
+    show = champion / "show"  # which one that was released before the views has not
+    built = package.build(champion / "model.onnx", package.SERVING, folder, card, show if show.is_dir() else None)
     with serve.running(Path(shutil.copytree(built, folder / "served"))) as url:
         yield url
 

@@ -126,7 +126,7 @@ def test_it_shows_the_pictures_and_says_the_numbers_of_its_file(dreamer: Visitor
     sees(page, "What unit 5 wants to see", made.greys["units"][UNITS[0] + 4])
     expect(said).to_contain_text(f"{layer['own'][4] / layer['best'][4]:.1f} times as much")
     label = told["labels"][layer["examples"][4][0]]
-    expect(page.locator(".examples figcaption").first).to_have_text(str(label))
+    expect(page.locator(".dream-examples figcaption").first).to_have_text(str(label))
 
     reach(page, "frames")
     page.get_by_role("radiogroup", name="Layer that dreams").get_by_role("radio", name="Layer 2").click()

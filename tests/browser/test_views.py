@@ -29,10 +29,7 @@ def test_every_view_fits_the_screen(browser: Browser, url: str, screen: str):
     with Visitor.arriving(browser, url, {"width": width, "height": height}, phone=True) as visitor:
         visitor.draw_by_finger(SEVEN[0])
         visitor.sees_digit(7)
-        for tab in visitor.page.get_by_role("tab").all():
-            tab.tap()
-            visitor.waits()
-            visitor.page.wait_for_load_state("networkidle")
+        for tab in visitor.each_view():
             name = tab.inner_text()
             panel = visitor.page.get_by_role("tabpanel", name=name)
             expect(panel).to_be_visible()

@@ -2,13 +2,14 @@
 
 import io
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 Stroke = Sequence[tuple[float, float]]
 
@@ -36,7 +37,11 @@ class Visitor:
         self.page = page
         self.hosts: set[str] = set()
         self.troubles: list[str] = []
+        self._coming: set[Request] = set()
         page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        page.on("request", lambda request: self._coming.add(request))
+        page.on("requestfinished", lambda request: self._coming.discard(request))
+        page.on("requestfailed", lambda request: self._coming.discard(request))
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", self._hear)
 
@@ -57,6 +62,24 @@ class Visitor:
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.troubles.append(message.text)
+
+    def each_view(self) -> Iterator[Locator]:
+        """Each tab, once it is opened and what its view loads has come, or is not there: a champion that was released
+        before the views has none of it."""
+        for tab in self.page.get_by_role("tab").all():
+            tab.click()
+            expect(tab).to_have_attribute("aria-selected", "true")
+            self.settles()
+            yield tab
+        self.troubles = [one for one in self.troubles if "404" not in one]
+
+    def settles(self) -> None:
+        """Until nothing has been on its way for a moment."""
+        end, calm = time.monotonic() + PATIENCE_MS / 1000, 0
+        while calm < 3:
+            self.page.wait_for_timeout(60)
+            calm = 0 if self._coming else calm + 1
+            assert time.monotonic() < end, self._coming
 
     def draw(self, strokes: list[Stroke], lift: bool = True) -> None:
         box = self.page.locator("#paper").bounding_box()

@@ -38,7 +38,7 @@ def test_it_is_the_mahalanobis_distance_to_the_nearest_class():
     within = features - means[LABELS]
     expected = cdist(fresh, means, "mahalanobis", VI=np.linalg.inv(within.T @ within / 2000)).min(axis=1) / np.sqrt(6)
     distance = novelty.fit(features, LABELS, far(6))
-    np.testing.assert_allclose(distances(distance, fresh), expected, rtol=1e-3)
+    np.testing.assert_allclose(distances(distance, fresh), expected, rtol=4e-3)  # directions are kept in half precision
 
 
 @pytest.mark.parametrize("dimensions", [16, 300])

@@ -44,9 +44,10 @@ def test_weights_are_integers_of_seven_bits_but_the_first_layers(model):
     assert all(np.abs(weights[name].astype(int)).max() <= 64 for name, kind in kinds.items() if kind == "int8")
 
 
-def test_the_same_images_give_the_same_bytes_and_no_advice(model, caplog):
+def test_the_same_images_give_the_same_bytes_and_no_advice(model, caplog, capsys):
     assert quantised(model, IMAGES) == quantised(model, IMAGES)
     assert "pre-processing" not in caplog.text
+    assert not capsys.readouterr().out
 
 
 def test_a_network_without_convolutions_stays_as_it_is(tmp_path):
