@@ -32,7 +32,7 @@ def main(network: str) -> None:
         images, labels = load_split(PROCESSED, split)
         predictions = recogniser.predict(images.astype(np.float32))
         summary = scores.summarise(predictions.probabilities, labels)
-        table(predictions, labels).to_parquet(places[split], index=False)
+        table(predictions, labels).to_parquet(places[split], index=False, compression="zstd", use_dictionary=False)
         (folder / file).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         if split == "val":
             shown = json.dumps({network: summary["accuracy"]}) + "\n"

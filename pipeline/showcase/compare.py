@@ -25,8 +25,8 @@ LINEAR = "linear"
 TITLE = "network without hidden layers"
 LARGE = 500_000
 """Weights from which a dense layer is rounded."""
-STEP = 1.5
-"""Of the rounding, in deviations of a unit's weights: the file has a twentieth of the bytes."""
+STEP = 2.5
+"""Of the rounding, in deviations of a unit's weights: the file has a thirtieth of the bytes."""
 CHUNK = 500
 
 

@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 LOOKED_THROUGH = 10_000
 """Training digits at most, from all over the set, among which those are found that excite a unit most."""
-EXAMPLES = 4
+EXAMPLES = 3
 """Of these, for each unit."""
 UNITS = 64
 """Of a dense hidden layer, the first, at most."""

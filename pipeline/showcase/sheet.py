@@ -17,9 +17,9 @@ Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Images, uint8 [N, 28, 28], and labels, uint8 [N]."""
 
 TRAINING, HELD_OUT = 2500, 500
-"""At most so many digits of each: 0.3 MB."""
+"""At most so many digits of each: 0.2 MB."""
 COLUMNS = 50
-LEVELS = 16
+LEVELS = 4
 STEP = 255 // (LEVELS - 1)
 """From one grey to the next."""
 
@@ -34,7 +34,7 @@ RECIPE: dict[str, Any] = {
 
 
 def make(training: Split, held_out: Split) -> dict[str, bytes]:
-    """The sheet, digits beside and below each other in 16 greys, and what is needed to read it and to learn from it."""
+    """The sheet, digits beside and below each other in 4 greys, and what is needed to read it and to learn from it."""
     parts = [chosen(training, TRAINING), chosen(held_out, HELD_OUT)]
     images, labels = (np.concatenate(both) for both in zip(*parts, strict=True))
     told = {
@@ -57,7 +57,7 @@ def chosen(split: Split, count: int) -> Split:
 
 
 def quantised(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The nearest of 16 greys, 0 to 15, of each pixel."""
+    """The nearest of 4 greys, 0 to 3, of each pixel."""
     return np.rint(images / STEP).astype(np.uint8)
 
 
@@ -70,9 +70,9 @@ def tiled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def png(greys: NDArray[np.uint8]) -> bytes:
-    """A PNG of four bits a pixel, of greys, uint8 [H, W] with values 0 to 15."""
+    """A PNG of two bits a pixel, of greys, uint8 [H, W] with values 0 to 3."""
     picture = Image.fromarray(greys).convert("P")
     picture.putpalette([level for grey in range(LEVELS) for level in [grey * STEP] * 3])
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", bits=4, optimize=True)
+    picture.save(buffer, "PNG", bits=2, optimize=True)
     return buffer.getvalue()

@@ -19,7 +19,7 @@ export function how({ digits: { training, heldOut }, recipe }, { network: { laye
   const [first] = layers;
   const inputs = first.weights.length / first.biases.length;
   return [
-    `Digits: ${count(training.images.length)} of the pipeline’s training images, in 16 greys. All are looked at`
+    `Digits: ${count(training.images.length)} of the pipeline’s training images, in 4 greys. All are looked at`
       + ` ${recipe.epochs} times, each time in another order: ${count(steps)} steps. The held-out digits,`
       + ` ${count(heldOut.images.length)} of its validation images, measure it; it never learns from them.`,
     "Units: each adds up what comes from all units before it, by its weights, and its bias. A sigmoid squeezes the sum"

@@ -4,7 +4,7 @@ import { get } from "../ask.js";
 import { transparent } from "../image.js";
 
 const SIDE = 28;
-const STEP = 17; // from one of the 16 greys to the next
+const STEP = 85; // from one of the 4 greys to the next
 
 /** What there is to learn from and how, or null where it cannot be had: { digits: { training, heldOut }, recipe,
  *  standardised, pixels }. `standardised` makes of pixels, 0 to 255, what the network is given, `pixels` undoes it. */

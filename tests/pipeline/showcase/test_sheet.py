@@ -48,7 +48,7 @@ def test_it_holds_digits_of_each_part_with_their_labels_and_no_others(rng, monke
         off = np.abs(given[None].astype(int) - images[:, None]).max(axis=(2, 3))
         matched = off.argmin(1)
         assert len({*matched}) == len(images), "each once"
-        assert off.min(1).max() <= sheet.STEP / 2, "the nearest of 16 greys"
+        assert off.min(1).max() <= sheet.STEP / 2, "the nearest of the greys"
         assert set(np.unique(images)) <= {*range(0, 256, sheet.STEP)}
         assert (told == labels[matched]).all()
 
