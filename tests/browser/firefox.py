@@ -111,9 +111,13 @@ class Firefox:
         return box
 
     def _brought(self, selector: str) -> dict[str, float]:
-        """Where an element is that was brought onto the screen."""
-        self.run(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{ block: 'center' }})")
-        return self.box(selector)
+        """Where an element is that was brought onto the screen, once nothing above it grows any more."""
+        before, box = None, None
+        while box is None or box != before:
+            self.run(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{ block: 'center' }})")
+            before, box = box, self.box(selector)
+            time.sleep(0.1)
+        return box
 
     def looks_at(self, selector: str) -> np.ndarray:
         """What is on the screen there: int [height, width, 3]."""

@@ -1,5 +1,6 @@
 """The network that learns in the page: as Lightning's does, and so that one can watch it."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ from tests.browser.visitor import SEVEN, SIZES, Visitor, greenish, reddish
 
 EPOCHS = 4
 """Of a training in these tests; the page's own are more."""
+LONG = 200
+"""Of one that does not end before it is stopped."""
 COMPARED: dict[str, dict[str, Any]] = {"sigmoid": {"epochs": 8, "learning_rate": 0.01}, "relu": {"epochs": EPOCHS}}
 """How a training beside Lightning's differs from the page's recipe: it ends before rounding has grown.
 
@@ -268,7 +271,11 @@ def darkest(visitor: Visitor, selector: str) -> int:
     return int(visitor.looks_at(selector).sum(axis=-1).min())
 
 
-def test_nothing_moves_by_itself_and_a_pause_is_one(learner: Visitor) -> None:
+def test_nothing_moves_by_itself_and_a_pause_is_one(learner: Visitor, shown: dict[str, bytes]) -> None:
+    told = json.loads(shown["sheet.json"])
+    told["recipe"]["epochs"] = LONG
+    serve(learner, shown | {"sheet.json": json.dumps(told).encode()})
+    most = LONG * (sheet.TRAINING // sheet.RECIPE["batch_size"])
     opens(learner)
     learner.page.wait_for_timeout(200)
     assert state(learner)[0] == 0
@@ -276,7 +283,7 @@ def test_nothing_moves_by_itself_and_a_pause_is_one(learner: Visitor) -> None:
     learner.click("#train-run")
     expect(learner.page.locator("#train-run")).to_have_text("Train")
     paused = state(learner)
-    assert 0 < paused[0] < EPOCHS * 109
+    assert 0 < paused[0] < most
     assert learner.page.locator("#spoken").inner_text().startswith(f"Step {paused[0]} ")
     learner.page.wait_for_timeout(200)
     assert state(learner) == paused
@@ -284,7 +291,7 @@ def test_nothing_moves_by_itself_and_a_pause_is_one(learner: Visitor) -> None:
     learner.click("#tab-model")
     learner.click("#tab-train")
     expect(learner.page.locator("#train-run")).to_have_text("Train")
-    assert paused[0] <= state(learner)[0] < EPOCHS * 109, "out of sight it rests"
+    assert paused[0] <= state(learner)[0] < most, "out of sight it rests"
 
 
 def test_a_visit_can_be_repeated_and_another_throw_is_another_start(learner: Visitor) -> None:
