@@ -15,7 +15,7 @@ from tests.pipeline.workspace import ROOT, dvc_repo
 
 COPIED = (
     *("dvc.yaml", "params.yaml", "requirements.lock", "requirements-serve.lock"),
-    *("pipeline", "serving", ".dvcignore", ".gitignore"),
+    *("pipeline", "serving", "texts/params.yaml", ".dvcignore", ".gitignore"),
 )
 FOLDERS = (promote.CANDIDATES, promote.VALIDATION, promote.VERDICTS)
 
