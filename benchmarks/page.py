@@ -54,10 +54,9 @@ LOADED = """() => {
 PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
-def launched(playwright: Playwright) -> Browser:
-    """The system's Chromium, or Playwright's."""
-    path = next(filter(None, map(shutil.which, SYSTEMS)), playwright.chromium.executable_path)
-    return playwright.chromium.launch(executable_path=path)
+def chromium(playwright: Playwright) -> str:
+    """The path of the system's Chromium, or else of Playwright's, which need not be there."""
+    return next(filter(None, map(shutil.which, SYSTEMS)), playwright.chromium.executable_path)
 
 
 def visit(browser: Browser, url: str, device: str, move_ms: int = MOVE_MS) -> dict[str, float]:
@@ -127,7 +126,7 @@ def settle(page: Page) -> None:
 def measured(url: str, visits: int, move_ms: int = MOVE_MS) -> dict[str, dict[str, float]]:
     """For each device the median of each number."""
     with sync_playwright() as playwright:
-        browser = launched(playwright)
+        browser = playwright.chromium.launch(executable_path=chromium(playwright))
         found = {}
         for device in DEVICES:
             all_of_them = [visit(browser, url, device, move_ms) for _ in range(visits)]

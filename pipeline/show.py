@@ -9,6 +9,7 @@ reports/dreams.png too, the same dreams and fools as one figure.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline import params
 from pipeline.data.files import replacing
@@ -26,19 +27,18 @@ def made() -> Iterator[tuple[str, bytes]]:
     train, val, test = (load_split(PROCESSED, part) for part in ("train", "val", "test"))
     yield from held_out.make(*test).items()
     yield from sheet.make(train, val).items()
-    served, champion = trained(BEST)
+    run, champion = trained(BEST)
+    served = run["network"]
     networks = {name: trained(CANDIDATES / name)[1] for name in names} | {served: champion}
     yield from compare.make(networks, served, train, val, test).items()
-    run = json.loads((BEST / "run.json").read_text(encoding="utf-8"))
     yield from dreams.make(champion.model, run, Recogniser(BEST / "model.onnx"), *train).items()
 
 
-def trained(folder: Path) -> tuple[str, compare.Trained]:
-    """The name and the model of the network in a folder of the pipeline's."""
+def trained(folder: Path) -> tuple[dict[str, Any], compare.Trained]:
+    """What run.json says of the network in a folder of the pipeline's, and its model."""
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    name = run["network"]
-    kind = kinds()[run["inputs"]["params"][f"networks.{name}.kind"]]
-    return name, compare.Trained((folder / "model.onnx").read_bytes(), kind.title)
+    kind = kinds()[run["inputs"]["params"][f"networks.{run['network']}.kind"]]
+    return run, compare.Trained((folder / "model.onnx").read_bytes(), kind.title)
 
 
 @stage("show")

@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ async def predict_pixels(request: Request) -> Response:
     JSON, with `scale` where every value lies in 0..1; or 784 bytes an image, row by row. One that keeps MNIST's
     convention, its ink scaled to 20x20 and centred on black, is answered as it is; another is prepared as a picture is.
     """
-    return await _of_pixels(request, _answers)
+    return await _of_pixels(request, prepare=True)
 
 
 async def predict_prepared(request: Request) -> Response:
@@ -138,7 +139,7 @@ async def predict_prepared(request: Request) -> Response:
     Takes what /predict_pixels takes, and prepares nothing: no ink is moved, scaled or made brighter. So the answer is
     the network's to these pixels, be they like MNIST's or not.
     """
-    return await _of_pixels(request, _answers_as_they_are)
+    return await _of_pixels(request, prepare=False)
 
 
 async def explained(request: Request) -> Response:
@@ -149,15 +150,15 @@ async def explained(request: Request) -> Response:
     return _json(explanation.model_dump())
 
 
-async def _of_pixels(request: Request, answered: Callable[[State, Pixels], Awaitable[list[schema.Json]]]) -> Response:
+async def _of_pixels(request: Request, prepare: bool) -> Response:
     kind = _media_type(request)
     body = await request.body()
     if kind == "application/octet-stream":
-        return _json({"predictions": await answered(request.app.state, _from_bytes(body))})
+        return _json({"predictions": await _answers(request.app.state, _from_bytes(body), prepare)})
     if kind != "application/json":
         raise errors.PIXELS_EXPECTED(f"as {kind}" if kind else "without a Content-Type")
     parsed = schema.parse_pixels(body)
-    answers = await answered(request.app.state, parsed.as_array())
+    answers = await _answers(request.app.state, parsed.as_array(), prepare)
     return _json(answers[0] if parsed.pixels is not None else {"predictions": answers})
 
 
@@ -195,22 +196,14 @@ async def compared(request: Request) -> Response:
     return _json((await state.explainers.run(state.contenders.compare, data)).model_dump())
 
 
-async def _answers(state: State, given: Pixels) -> list[schema.Json]:
-    """An answer for each image, [n, 28, 28] in 0..255."""
+async def _answers(state: State, given: Pixels, prepare: bool) -> list[schema.Json]:
+    """An answer for each image, [n, 28, 28] in 0..255, that is the network's input or is to be prepared for it."""
     pixels = given.astype(np.float32, copy=False)
     if len(pixels) > MICRO_BATCH:
-        return _counted(state, await state.decoders.run(_prepared_and_predicted, state, pixels))
-    if not images.conforming(pixels).all():
+        predict = partial(_prepared_and_predicted, state) if prepare else state.recogniser.predict
+        return _counted(state, await state.decoders.run(predict, pixels))
+    if prepare and not images.conforming(pixels).all():
         pixels = await state.decoders.run(images.normalise_all, pixels)
-    answers: list[schema.Json] = await state.batcher.run(pixels)
-    return answers
-
-
-async def _answers_as_they_are(state: State, given: Pixels) -> list[schema.Json]:
-    """An answer for each image, [n, 28, 28] in 0..255, that is the network's input."""
-    pixels = given.astype(np.float32, copy=False)
-    if len(pixels) > MICRO_BATCH:
-        return _counted(state, await state.decoders.run(state.recogniser.predict, pixels))
     answers: list[schema.Json] = await state.batcher.run(pixels)
     return answers
 

@@ -35,6 +35,29 @@ def _reading(path: str) -> dict[str, str]:
     }
 
 
+def _of_seven(path: str, told: str, python: str, javascript: str, kept: str = "") -> dict[str, str]:
+    """The lines that send the sample of a seven to ``path`` and say something of what they are ``told``."""
+    address = f"{SERVICE}{path}"
+    quoted = f'"{address}"' if "?" in path else address
+    return {
+        SHELL: f"""\
+curl -O {SERVICE}{SAMPLES}/seven.png
+curl --data-binary @seven.png -H "Content-Type: image/png" {quoted}{kept}
+""",
+        PYTHON: f"""\
+{_IMAGE_FILE}\
+{told} = load(urlopen(Request("{address}", image, {{"Content-Type": "image/png"}})))
+{python}
+""",
+        JAVASCRIPT: f"""\
+{_PICTURE}\
+const response = await fetch("{address}", {{ method: "POST", body: await picture.blob() }});
+const {told} = await response.json();
+{javascript}
+""",
+    }
+
+
 _LINES = {
     "/predict": {
         SHELL: f"""\
@@ -113,72 +136,30 @@ const {{ predictions }} = await response.json();
 console.log(predictions.map((answer) => answer.digit));
 """,
     },
-    "/explain": {
-        SHELL: f"""\
-curl -O {SERVICE}{SAMPLES}/seven.png
-curl --data-binary @seven.png -H "Content-Type: image/png" {SERVICE}/explain -o explained.json
-""",
-        PYTHON: f"""\
-{_IMAGE_FILE}\
-told = load(urlopen(Request("{SERVICE}/explain", image, {{"Content-Type": "image/png"}})))
-print(told["answer"]["digit"], "by way of", len(told["layers"]), "layers")
-""",
-        JAVASCRIPT: f"""\
-{_PICTURE}\
-const response = await fetch("{SERVICE}/explain", {{ method: "POST", body: await picture.blob() }});
-const told = await response.json();
-console.log(told.answer.digit, "by way of", told.layers.length, "layers");
-""",
-    },
-    "/unit": {
-        SHELL: f"""\
-curl -O {SERVICE}{SAMPLES}/seven.png
-curl --data-binary @seven.png -H "Content-Type: image/png" "{SERVICE}/unit?layer=1&unit=3"
-""",
-        PYTHON: f"""\
-{_IMAGE_FILE}\
-unit = load(urlopen(Request("{SERVICE}/unit?layer=1&unit=3", image, {{"Content-Type": "image/png"}})))
-print(unit["bias"], "+", unit["total"] - unit["bias"], "gives", unit["output"])
-""",
-        JAVASCRIPT: f"""\
-{_PICTURE}\
-const response = await fetch("{SERVICE}/unit?layer=1&unit=3", {{ method: "POST", body: await picture.blob() }});
-const unit = await response.json();
-console.log(unit.bias, "+", unit.total - unit.bias, "gives", unit.output);
-""",
-    },
-    "/without": {
-        SHELL: f"""\
-curl -O {SERVICE}{SAMPLES}/seven.png
-curl --data-binary @seven.png -H "Content-Type: image/png" "{SERVICE}/without?off=0.3,1.5"
-""",
-        PYTHON: f"""\
-{_IMAGE_FILE}\
-told = load(urlopen(Request("{SERVICE}/without?off=0.3,1.5", image, {{"Content-Type": "image/png"}})))
-print(told["whole"]["digit"], "becomes", told["without"]["digit"])
-""",
-        JAVASCRIPT: f"""\
-{_PICTURE}\
-const response = await fetch("{SERVICE}/without?off=0.3,1.5", {{ method: "POST", body: await picture.blob() }});
-const told = await response.json();
-console.log(told.whole.digit, "becomes", told.without.digit);
-""",
-    },
-    "/compare": {
-        SHELL: f"""\
-curl -O {SERVICE}{SAMPLES}/seven.png
-curl --data-binary @seven.png -H "Content-Type: image/png" {SERVICE}/compare -o compared.json
-""",
-        PYTHON: f"""\
-{_IMAGE_FILE}\
-told = load(urlopen(Request("{SERVICE}/compare", image, {{"Content-Type": "image/png"}})))
-print({{one["network"]["name"]: one["answer"]["digit"] for one in told["readers"]}})
-""",
-        JAVASCRIPT: f"""\
-{_PICTURE}\
-const response = await fetch("{SERVICE}/compare", {{ method: "POST", body: await picture.blob() }});
-const told = await response.json();
-for (const {{ network, answer }} of told.readers) console.log(network.name, answer.digit);
-""",
-    },
+    "/explain": _of_seven(
+        "/explain",
+        "told",
+        'print(told["answer"]["digit"], "by way of", len(told["layers"]), "layers")',
+        'console.log(told.answer.digit, "by way of", told.layers.length, "layers");',
+        kept=" -o explained.json",
+    ),
+    "/unit": _of_seven(
+        "/unit?layer=1&unit=3",
+        "unit",
+        'print(unit["bias"], "+", unit["total"] - unit["bias"], "gives", unit["output"])',
+        'console.log(unit.bias, "+", unit.total - unit.bias, "gives", unit.output);',
+    ),
+    "/without": _of_seven(
+        "/without?off=0.3,1.5",
+        "told",
+        'print(told["whole"]["digit"], "becomes", told["without"]["digit"])',
+        'console.log(told.whole.digit, "becomes", told.without.digit);',
+    ),
+    "/compare": _of_seven(
+        "/compare",
+        "told",
+        'print({one["network"]["name"]: one["answer"]["digit"] for one in told["readers"]})',
+        "for (const { network, answer } of told.readers) console.log(network.name, answer.digit);",
+        kept=" -o compared.json",
+    ),
 }

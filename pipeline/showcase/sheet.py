@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.models.networks import MEAN, SIDE, STD
+from pipeline.models.networks import MEAN, STD
+from pipeline.showcase.sheets import tiled
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Images, uint8 [N, 28, 28], and labels, uint8 [N]."""
@@ -46,7 +47,7 @@ def make(training: Split, held_out: Split) -> dict[str, bytes]:
         "deviation": STD,
         "recipe": RECIPE,
     }
-    return {"sheet.png": png(tiled(quantised(images))), "sheet.json": json.dumps(told).encode()}
+    return {"sheet.png": png(tiled(quantised(images), COLUMNS)), "sheet.json": json.dumps(told).encode()}
 
 
 def chosen(split: Split, count: int) -> Split:
@@ -59,14 +60,6 @@ def chosen(split: Split, count: int) -> Split:
 def quantised(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The nearest of 4 greys, 0 to 3, of each pixel."""
     return np.rint(images / STEP).astype(np.uint8)
-
-
-def tiled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images, uint8 [N, 28, 28], as one, row by row; what is left of the last row is 0."""
-    rows = -(-len(images) // COLUMNS)
-    padded = np.zeros((rows * COLUMNS, SIDE, SIDE), np.uint8)
-    padded[: len(images)] = images
-    return padded.reshape(rows, COLUMNS, SIDE, SIDE).swapaxes(1, 2).reshape(rows * SIDE, COLUMNS * SIDE)
 
 
 def png(greys: NDArray[np.uint8]) -> bytes:

@@ -12,19 +12,24 @@ COLUMNS = 32
 
 def sheet(pictures: NDArray[np.uint8]) -> bytes:
     """The PNG of pictures, uint8 [N, H, W], `COLUMNS` beside each other; of four bits a pixel where no more is lost."""
-    count, height, width = pictures.shape
-    rows = math.ceil(count / COLUMNS)
-    whole = np.zeros((rows * COLUMNS, height, width), np.uint8)
-    whole[:count] = pictures
-    tiled = whole.reshape(rows, COLUMNS, height, width).swapaxes(1, 2).reshape(rows * height, COLUMNS * width)
+    whole = tiled(pictures, COLUMNS)
     buffer = io.BytesIO()
-    if (tiled % 17).any():
-        Image.fromarray(tiled).save(buffer, "PNG", optimize=True)
+    if (whole % 17).any():
+        Image.fromarray(whole).save(buffer, "PNG", optimize=True)
     else:
-        few = Image.fromarray(tiled // 17, "P")
+        few = Image.fromarray(whole // 17, "P")
         few.putpalette([level for grey in range(0, 256, 17) for level in (grey,) * 3])
         few.save(buffer, "PNG", optimize=True, bits=4)
     return buffer.getvalue()
+
+
+def tiled(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Pictures, uint8 [N, H, W], as one, row by row; what is left of the last row is 0."""
+    count, height, width = pictures.shape
+    rows = math.ceil(count / columns)
+    whole = np.zeros((rows * columns, height, width), np.uint8)
+    whole[:count] = pictures
+    return whole.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
 
 
 def coarse(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:

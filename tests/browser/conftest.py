@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.page import chromium
 from pipeline import package, params, serve
 from tests.browser.visitor import SIZES, Visitor
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")  # Playwright's event loop must be gone before other tests run theirs
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
+        path = chromium(playwright)
         if not Path(path).exists():
             pytest.skip("there is no browser: Debian's package chromium or `playwright install chromium` brings one")
         browser = playwright.chromium.launch(executable_path=path)
