@@ -22,7 +22,7 @@ setup: $(STAMP) ## make the environment in .venv from hash-checked pins
 $(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and what it leads to is not cleared: remove the link first."; exit 1; }
-	@echo "Making the environment in $(VENV), once: 260 packages, then torch; a few minutes."
+	@echo "Making the environment in $(VENV), once: 270 packages, then torch; a few minutes."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(INSTALL) -r requirements.lock
 	@$(INSTALL) -r requirements-torch-cpu.lock 2>/dev/null || { \

@@ -15,16 +15,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.audits.inputs.soften import soften
 from pipeline.models.networks import SIDE, standardise
 
 RATE = 0.05
 """Of Adam."""
 SHIFT, TURN, SCALE = 2.0, 8.0, 0.08
 """Pixels, degrees and share by which pictures are moved at most."""
-SOFT, SOFTENED = 0.5, 2
-"""How far below zero the last ReLUs have a slope, and how many of them."""
-UNTIL = 0.5
-"""The share of the steps after which they are as they were."""
 GREYS = 16
 """That a picture is rounded to, four bits a pixel: what is measured is what is shown."""
 FREQUENCY = torch.hypot(torch.fft.fftfreq(SIDE).unsqueeze(1), torch.fft.rfftfreq(SIDE)).clamp(min=1 / SIDE)
@@ -44,12 +41,12 @@ def ascend(
     generator = torch.Generator().manual_seed(seed)
     coefficients = torch.view_as_real(torch.fft.rfft2(logits, norm="ortho") * FREQUENCY).requires_grad_()
     optimiser = torch.optim.Adam([coefficients], RATE)
-    softened, softness = soften(layers)
+    softened, harden = soften(layers)
     kept = []
     for step in range(frames[-1] + 1):
         if step in frames:
             kept.append(rounded(pixels_of(coefficients.detach())))
-        softness.fill_(SOFT * max(1 - step / (UNTIL * frames[-1]), 0))
+        harden(step / frames[-1])
         answers = softened(standardise(moved(pixels_of(coefficients), generator)))
         optimiser.zero_grad()
         (-goal(answers)).backward()
@@ -71,34 +68,6 @@ def moved(pictures: Tensor, generator: torch.Generator) -> Tensor:
     affine = torch.tensor([[[cosine, -sine, pixel * right], [sine, cosine, pixel * down]]])
     grid = F.affine_grid(affine, [1, 1, SIDE, SIDE], align_corners=False).expand(len(pictures), -1, -1, -1)
     return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
-
-
-class Softened(nn.Module):
-    """ReLU, whose slope does not end at zero but fades below it."""
-
-    def __init__(self, softness: Tensor) -> None:
-        super().__init__()
-        self.softness = softness
-
-    def forward(self, values: Tensor) -> Tensor:
-        answers = F.relu(values)
-        if not self.softness:
-            return answers
-        smooth = F.celu(values, float(self.softness))
-        return smooth + (answers - smooth).detach()
-
-
-def soften(layers: nn.Sequential) -> tuple[nn.Sequential, Tensor]:
-    """The same layers with the last of their ReLUs softened, and the number that tells how far.
-
-    Where units are silent, as all of a network may be that is shown noise, there is no slope to be led up by. One that
-    is the same everywhere below zero, as Lucid gives its ReLUs at first, led class pictures astray here: to silence
-    units that were silent already.
-    """
-    softness = torch.tensor(SOFT)
-    last = [index for index, layer in enumerate(layers) if isinstance(layer, nn.ReLU)][-SOFTENED:]
-    chain = (Softened(softness) if index in last else layer for index, layer in enumerate(layers))
-    return nn.Sequential(*chain), softness
 
 
 def rounded(pictures: Tensor) -> NDArray[np.uint8]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.audits.inputs.attacks import AsServed
+from pipeline.audits.inputs.soften import soften
 from pipeline.drawing.fit import fitted
-from pipeline.showcase.ascent import soften
 from pipeline.showcase.dream import FRAMES, dream
 from pipeline.showcase.fool import smallest_change
 from pipeline.showcase.samples import DIGITS, inked

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipeline.audits.inputs.soften import soften
 from pipeline.models.networks import standardise
 from serving.model.recogniser import CLASSES, SIDE
 
@@ -26,9 +27,11 @@ def fooling(network: nn.Module, count: int, rng: np.random.Generator) -> np.ndar
     brightest = rng.uniform(0.25, 1, (count, 1, 1, 1))
     pixels = torch.from_numpy((rng.random((count, 1, SIDE, SIDE)) * brightest).astype(np.float32))
     targets = torch.from_numpy(rng.integers(0, CLASSES, count))
-    for _ in range(STEPS):
+    softened, harden = soften(network)
+    for step in range(STEPS):
+        harden(step / STEPS)
         pixels.requires_grad_(True)
-        loss = F.cross_entropy(network(standardise(pixels)), targets, reduction="sum")
+        loss = F.cross_entropy(softened(standardise(pixels)), targets, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, pixels)
         size = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
         pixels = (pixels.detach() - STRIDE * gradient / size).clamp(0, 1)
