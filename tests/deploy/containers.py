@@ -1,0 +1,126 @@
+"""Building and running an image without an engine: Debian's buildah builds it, and the kernel's namespaces run it."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+BASE = "docker.io/library/python:3.11-slim"
+UNNEEDED = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man")
+"""What Debian's slim images lack."""
+RUN = """
+mount --bind "$ROOT" "$ROOT"
+mount -o remount,bind,ro "$ROOT"
+mount -t proc proc "$ROOT/proc"
+mount --rbind /dev "$ROOT/dev"
+mount -t tmpfs tmpfs "$ROOT/tmp"
+exec setpriv --no-new-privs chroot --userspec="$WHO" --groups= "$ROOT" env --ignore-environment "$@"
+"""
+"""What an engine does: a root that is read-only, /proc, /dev, and a /tmp to write to; then the image's user, who can
+get no privileges any more, and the image's environment. It is seen in a mount and a process namespace of its own."""
+
+
+def check_tools() -> None:
+    """Skip the test where something is missing to build and run images."""
+    if missing := [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]:
+        pytest.skip(f"there is no {' nor '.join(missing)}: Debian's packages of these names bring them")
+    if os.geteuid():
+        pytest.skip("only root can make the base of an image")
+
+
+def buildah(*arguments: str) -> str:
+    """What buildah writes. Raises with what it complains of."""
+    done = subprocess.run(["buildah", *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False)
+    assert done.returncode == 0, f"buildah {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def make_base() -> None:
+    """Make a base of Debian's own Python under the name of the real one, which is out of reach, with what that has of
+    an installer."""
+    container = buildah("from", "scratch")
+    root = Path(buildah("mount", container))
+    mirrors = ["apt-get", "indextargets", "--format=$(REPO_URI)", "Codename: bookworm", "Component: main"]
+    mirror = subprocess.run(mirrors, check=True, capture_output=True, encoding="utf-8").stdout.split()[0]
+    made = ["debootstrap", "--variant=minbase", "--include=python3,python3-venv", "bookworm", str(root), mirror]
+    done = subprocess.run(made, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    for folder in UNNEEDED:
+        shutil.rmtree(root / folder)
+        (root / folder).mkdir()
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n")  # which an engine would write
+    installer = root / "usr/local/lib/python3.11/site-packages/pip/__init__.py"
+    installer.parent.mkdir(parents=True)
+    installer.touch()
+    (root / "usr/local/bin/pip3").touch(0o755)
+    buildah("umount", container)
+    buildah("commit", "--quiet", "--rm", container, BASE)
+
+
+def wheels(lock: Path, folder: Path) -> subprocess.Popen[bytes]:
+    """Begin to fetch what a lock names into `folder`, as pip is set up on this machine."""
+    checked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(lock)]
+    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *checked, "--dest", str(folder)]
+    return subprocess.Popen(fetch, stdin=subprocess.DEVNULL)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image whose files lie in the folder `root`."""
+
+    root: Path
+    config: dict[str, Any]
+
+    def command(self, *arguments: str, **environ: str) -> list[str]:
+        """The command that runs another in a container of the image; by default the one that the image names."""
+        set_here = [f"{name}={value}" for name, value in environ.items()]
+        inner = [*self.config["Env"], *set_here, *(arguments or self.config["Entrypoint"])]
+        settings = [f"ROOT={self.root}", f"WHO={self.config['User']}"]
+        alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        return ["env", *settings, *alone, "sh", "-ec", RUN, "sh", *inner]
+
+    def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments, **environ),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=60,
+        )
+
+    @contextmanager
+    def running(self, log: Path, **environ: str) -> Iterator[psutil.Popen]:
+        """Run it; what it writes goes to `log`. It is gone in the end, with all that it started."""
+        with log.open("wb") as stream:
+            process = psutil.Popen(
+                self.command(**environ), stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT
+            )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()  # its child is the first in a process namespace, with which all others end
+            process.wait()
+
+
+@contextmanager
+def unpacked(name: str) -> Iterator[Image]:
+    """The files of an image that was built, as long as the context lasts."""
+    container = buildah("from", "--pull-never", name)
+    try:
+        config = json.loads(buildah("inspect", "--type=image", name))["Docker"]["config"]
+        yield Image(Path(buildah("mount", container)), config)
+    finally:
+        buildah("umount", container)
+        buildah("rm", container)
