@@ -4,7 +4,7 @@
     ENGINE=buildah python -m pipeline.image mnist-sample -- --pull
 
 It has the Bento that `make serve` would serve, and is called inkwell:VERSION, the Bento's version, and inkwell:latest.
-ENGINE is podman, docker or buildah, by default the first of them that works here; what follows the source and -- is handed on to it.
+ENGINE is podman, docker or buildah, by default the first of them that works here. It is given what follows --.
 Nothing is imported here but what the Bento brings, which is all that .venv-serve has.
 """
 

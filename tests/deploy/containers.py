@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+RELEASE = "bookworm"
+"""The Debian whose Python is 3.11."""
 BASE = "docker.io/library/python:3.11-slim"
 UNNEEDED = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man")
 """What Debian's slim images lack."""
@@ -30,12 +32,15 @@ exec setpriv --no-new-privs chroot --userspec="$WHO" --groups= "$ROOT" env --ign
 get no privileges any more, and the image's environment. It is seen in a mount and a process namespace of its own."""
 
 
-def check_tools() -> None:
-    """Skip the test where something is missing to build and run images."""
+def mirror() -> str:
+    """Debian's mirror, as apt is set up here. Skips the test where images cannot be built or run."""
     if missing := [name for name in ("buildah", "debootstrap") if shutil.which(name) is None]:
         pytest.skip(f"there is no {' nor '.join(missing)}: Debian's packages of these names bring them")
-    if os.geteuid():
-        pytest.skip("only root can make the base of an image")
+    asked = ["apt-get", "indextargets", "--format=$(REPO_URI)", f"Codename: {RELEASE}", "Component: main"]
+    known = subprocess.run(asked, check=True, capture_output=True, encoding="utf-8").stdout.split()
+    if os.geteuid() or not known:
+        pytest.skip("only root, where apt knows of Debian's bookworm, can make the base of an image")
+    return known[0]
 
 
 def buildah(*arguments: str) -> str:
@@ -45,14 +50,12 @@ def buildah(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def make_base() -> None:
+def make_base(mirror: str) -> None:
     """Make a base of Debian's own Python under the name of the real one, which is out of reach, with what that has of
     an installer."""
     container = buildah("from", "scratch")
     root = Path(buildah("mount", container))
-    mirrors = ["apt-get", "indextargets", "--format=$(REPO_URI)", "Codename: bookworm", "Component: main"]
-    mirror = subprocess.run(mirrors, check=True, capture_output=True, encoding="utf-8").stdout.split()[0]
-    made = ["debootstrap", "--variant=minbase", "--include=python3,python3-venv", "bookworm", str(root), mirror]
+    made = ["debootstrap", "--variant=minbase", "--include=python3,python3-venv", RELEASE, str(root), mirror]
     done = subprocess.run(made, capture_output=True, encoding="utf-8", errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     for folder in UNNEEDED:

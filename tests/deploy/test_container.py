@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -28,7 +27,7 @@ MOST_MB = 420
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The image of the released champion, built by `make image`'s own command."""
-    containers.check_tools()
+    mirror = containers.mirror()
     folder = tmp_path_factory.mktemp("containers")
     (folder / "storage.conf").write_text(f'[storage]\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n')
     (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
@@ -39,17 +38,16 @@ def built(tmp_path_factory):
         patch.setenv("ENGINE", "buildah")
         try:
             with containers.wheels(Path("requirements-serve.lock"), wheels) as download:
-                containers.make_base()
+                containers.make_base(mirror)
             assert download.returncode == 0
             secret = f"--secret=id=pip.conf,src={folder}/pip.conf"
             image.main(["mnist", "--", "--quiet", "--pull-never", f"--volume={wheels}:/wheels:ro", secret])
             with containers.unpacked("localhost/inkwell:latest") as unpacked:
                 yield unpacked
         finally:
-            subprocess.run(["buildah", "rm", "--all"], capture_output=True, check=False)
-            subprocess.run(["buildah", "rmi", "--all", "--force"], capture_output=True, check=False)
-            mounted = [line for line in Path("/proc/mounts").read_text().splitlines() if f"{folder}/run" in line]
-            assert mounted == []
+            for ending in ("umount --all", "rm --all", "rmi --all --force"):
+                containers.buildah(*ending.split())
+            assert str(folder) not in Path("/proc/mounts").read_text()
             shutil.rmtree(folder)
 
 
