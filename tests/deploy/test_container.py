@@ -124,6 +124,14 @@ def test_it_is_not_root_and_its_root_is_read_only(container):
         assert "ro" in options
 
 
+def test_it_keeps_no_id_to_report_to_anybody(container):
+    process, _, _ = container
+    [first] = process.children()
+    written = Path(f"/proc/{first.pid}/root/tmp")
+    assert (written / "inkwell/prometheus_multiproc_dir").is_dir()
+    assert not [path for path in (".ses", "inkwell/.cache") if (written / path).exists()]  # ONNX Runtime's
+
+
 def test_its_health_check_tells_whether_it_answers(built, container):
     _, _, client = container
     check = built.config["Healthcheck"]["Test"][1:]
