@@ -20,6 +20,7 @@ RELEASE = "bookworm"
 BASE = "docker.io/library/python:3.11-slim"
 UNNEEDED = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man")
 """What Debian's slim images lack."""
+PATIENCE_S = 60
 RUN = """
 mount --bind "$ROOT" "$ROOT"
 mount -o remount,bind,ro "$ROOT"
@@ -55,7 +56,8 @@ def make_base(mirror: str) -> None:
     an installer."""
     container = buildah("from", "scratch")
     root = Path(buildah("mount", container))
-    made = ["debootstrap", "--variant=minbase", "--include=python3,python3-venv", RELEASE, str(root), mirror]
+    alone = ["unshare", "--mount"]  # what it mounts is gone with it
+    made = [*alone, "debootstrap", "--variant=minbase", "--include=python3,python3-venv", RELEASE, str(root), mirror]
     done = subprocess.run(made, capture_output=True, encoding="utf-8", errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     for folder in UNNEEDED:
@@ -89,32 +91,29 @@ class Image:
         set_here = [f"{name}={value}" for name, value in environ.items()]
         inner = [*self.config["Env"], *set_here, *(arguments or self.config["Entrypoint"])]
         settings = [f"ROOT={self.root}", f"WHO={self.config['User']}"]
-        alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        alone = ["unshare", "--mount", "--pid", "--fork"]
         return ["env", *settings, *alone, "sh", "-ec", RUN, "sh", *inner]
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments, **environ),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=60,
-        )
+        """Run it, or another command in it, to its end."""
+        with self.running(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **environ) as process:
+            written, complained = process.communicate(timeout=PATIENCE_S)
+            return subprocess.CompletedProcess(
+                arguments, process.returncode, written.decode(errors="replace"), complained.decode(errors="replace")
+            )
 
     @contextmanager
-    def running(self, log: Path, **environ: str) -> Iterator[psutil.Popen]:
-        """Run it; what it writes goes to `log`. It is gone in the end, with all that it started."""
-        with log.open("wb") as stream:
-            process = psutil.Popen(
-                self.command(**environ), stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT
-            )
+    def running(self, *arguments: str, stdout: Any, stderr: Any, **environ: str) -> Iterator[psutil.Popen]:
+        """Run it, or another command in it. It is gone in the end, with all that it started."""
+        command = self.command(*arguments, **environ)
+        process = psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         try:
             yield process
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()  # its child is the first in a process namespace, with which all others end
-            process.wait()
+                for first in process.children():
+                    first.kill()  # and the kernel, with the first of a namespace, all others in it
+            process.wait(PATIENCE_S)
 
 
 @contextmanager

@@ -57,7 +57,8 @@ def container(built, tmp_path_factory):
     port = serve.free_port("127.0.0.1")
     log = tmp_path_factory.mktemp("container") / "log"
     with (
-        built.running(log, BENTOML_PORT=str(port), INKWELL_API_KEYS=KEY) as process,
+        log.open("wb") as written,
+        built.running(stdout=written, stderr=written, BENTOML_PORT=str(port), INKWELL_API_KEYS=KEY) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=BEARER, timeout=30, trust_env=False) as client,
     ):
         wait_until(lambda: is_ready(client) or process.poll() is not None)
