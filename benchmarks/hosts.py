@@ -109,10 +109,10 @@ def two_hosts(bento: Path, folder: Path) -> Iterator[list[Host]]:
 
 
 @contextlib.contextmanager
-def proxied(hosts: Sequence[Host], folder: Path) -> Iterator[str]:
-    """nginx before the hosts, and its URL. Its files, access.log among them, are in `folder`."""
+def proxied(ports: Sequence[int], folder: Path) -> Iterator[str]:
+    """nginx before two hosts on these ports, and its URL. Its files, access.log among them, are in `folder`."""
     port = serve.free_port("127.0.0.1")
-    places = dict(zip((LISTEN, *UPSTREAMS), (port, *(host.port for host in hosts)), strict=True))
+    places = dict(zip((LISTEN, *UPSTREAMS), (port, *ports), strict=True))
     text = CONFIG.read_text(encoding="utf-8")
     for place, own in places.items():
         text = text.replace(f" {place}", f" 127.0.0.1:{own}")
@@ -269,7 +269,7 @@ def trouble(hosts: Sequence[Host], asked: Asked, seconds: float) -> int:
     return status
 
 
-def report(asked: Asked, again: int, status: int, longest_s: float = LONGEST_S) -> bool:
+def report(asked: Asked, again: int, status: int) -> bool:
     """Print what became of the requests; say whether all bars are held."""
     table = Table(title=f"{len(asked.outcomes):,} requests, of which {again} went to both hosts")
     for column in ("while", "asked", ANSWERED, TOLD, LOST, "p50 ms", "p99 ms", "longest ms"):
@@ -288,7 +288,7 @@ def report(asked: Asked, again: int, status: int, longest_s: float = LONGEST_S) 
         [
             Bar("requests without an answer, or with a wrong one", asked.count(LOST), most=0),
             Bar("requests told to come back", asked.count(TOLD), most=0),
-            Bar("longest wait, s", max(asked.seconds), most=longest_s),
+            Bar("longest wait, s", max(asked.seconds), most=LONGEST_S),
             Bar("status of the host that drained", status, most=0),
         ],
     )
@@ -307,7 +307,10 @@ def main() -> None:
     bento = options.bento or champion()
     with tempfile.TemporaryDirectory(dir=serve.state(), prefix="hosts-") as folder:
         try:
-            with two_hosts(bento, Path(folder)) as hosts, proxied(hosts, Path(folder) / "nginx") as url:
+            with (
+                two_hosts(bento, Path(folder)) as hosts,
+                proxied([host.port for host in hosts], Path(folder) / "nginx") as url,
+            ):
                 right = questions(hosts[0].url, np.random.default_rng(0))
                 with asking(url, right, options.rate) as asked, Console().status("Killing one, draining the other"):
                     status = trouble(hosts, asked, options.seconds)
