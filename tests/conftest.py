@@ -10,7 +10,7 @@ ADMITTED_IN_CI = {
     "MNIST_MIRROR names no folder with the real MNIST",
     "this processor has no bfloat16 arithmetic",
     "npm brings no redocly that runs here",
-    "only root makes namespaces",
+    "this user may not make namespaces",
 }
 """What a machine of CI may lack; npm's registry is no part of it. It can be given all else, and .ci/run does so."""
 

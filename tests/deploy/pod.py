@@ -49,19 +49,22 @@ class Spec:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod that runs. process: what ends as it does; first: its process of id 1; inside: threads in its network;
-    group: what bounds its memory, where the kernel sees to that."""
+    """A pod that runs. process: what ends as it does; first: its process of id 1; inside: threads in its network."""
 
     process: "subprocess.Popen[bytes]"
     first: psutil.Process
     inside: ThreadPoolExecutor
     log: Path
-    group: Path | None
 
     def megabytes(self) -> float:
         """The memory of its processes, what they share counted once."""
         processes = [self.first, *self.first.children(recursive=True)]
         return sum(process.memory_full_info().pss for process in processes) / 1e6
+
+
+def can_run() -> bool:
+    """Whether this user may make the namespaces."""
+    return subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True).returncode == 0
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def running(spec: Spec, log: Path, memory: int, threads: int = 8) -> Iterator[Po
             first = _child_in_its_network(process, log)
             try:
                 with ThreadPoolExecutor(threads, initializer=_enter_network, initargs=(first.pid,)) as inside:
-                    yield Pod(process, first, inside, log, group)
+                    yield Pod(process, first, inside, log)
             finally:
                 with suppress(psutil.NoSuchProcess):
                     first.kill()  # and with the first of its namespace all others
@@ -115,6 +118,9 @@ def _at_most(memory: int) -> Iterator[Path | None]:
         try:
             group.mkdir()
         except OSError:
+            continue
+        if not (group / limit).exists():  # the controller of memory is elsewhere
+            group.rmdir()
             continue
         try:
             (group / limit).write_text(str(memory))
