@@ -189,8 +189,8 @@ def made_up(*kinds, folder):
 
 
 def test_a_host_that_refuses_is_not_shut_out_and_its_refusal_is_passed_on(tmp_path):
-    with made_up(Busy, Busy, folder=tmp_path) as url:
-        answers = [httpx.post(f"{url}/predict", content=b"x") for _ in range(30)]
+    with made_up(Busy, Busy, folder=tmp_path) as url, httpx.Client(base_url=url) as client:
+        answers = [client.post("/predict", content=b"x") for _ in range(30)]
     assert {(answer.status_code, answer.headers["retry-after"]) for answer in answers} == {(503, "1")}
     assert {answer.headers["x-request-id"] for answer in answers} == {Busy.request_id}
     assert two.retried(tmp_path / "access.log") == 0
@@ -198,8 +198,8 @@ def test_a_host_that_refuses_is_not_shut_out_and_its_refusal_is_passed_on(tmp_pa
 
 @pytest.mark.slow
 def test_what_a_host_does_not_answer_is_asked_of_the_other(tmp_path):
-    with made_up(Hanging, Busy, folder=tmp_path) as url:
-        answers = [httpx.post(f"{url}/predict", content=b"x", timeout=20) for _ in range(4)]
+    with made_up(Hanging, Busy, folder=tmp_path) as url, httpx.Client(base_url=url, timeout=20) as client:
+        answers = [client.post("/predict", content=b"x") for _ in range(4)]
     assert {answer.headers.get("x-request-id") for answer in answers} == {Busy.request_id}
     assert two.retried(tmp_path / "access.log") == 1
     assert max(answer.elapsed.total_seconds() for answer in answers) > deadlines.ANSWER_DEADLINE_S
