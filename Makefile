@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve audit faults ui bench texts fast seeds fidelity memory soak overload page \
+.PHONY: help setup run test test-fast serve image audit faults ui bench texts fast seeds fidelity memory soak overload page \
     chaos vulnerabilities lint hooks refill release rollback gc lock clean
 
 help: ## list the targets
@@ -50,6 +50,9 @@ serve: $(SERVING_VENV)/.installed ## serve the champion of DATA, mnist (default)
 	@$(PYTHON) -m venv --clear .venv-serve
 	@.venv-serve/bin/$(INSTALL) -r requirements-serve.lock
 	@touch $@
+
+image: $(SERVING_VENV)/.installed ## build the image of a container of that champion by ENGINE: podman, docker or buildah
+	@$(SERVING_VENV)/bin/python -m pipeline.image $(or $(DATA),mnist) -- $(OPTIONS)
 
 audit: $(STAMP) ## hold the service at URL to its gates, over HTTP; without URL, the packaged champion
 	@python -m pipeline.audit_service $(URL)

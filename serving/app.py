@@ -202,7 +202,9 @@ async def _answers(state: State, given: Pixels, prepare: bool) -> list[schema.Js
     if len(pixels) > MICRO_BATCH:
         predict = partial(_prepared_and_predicted, state) if prepare else state.recogniser.predict
         return _counted(state, await state.decoders.run(predict, pixels))
-    if prepare and not images.conforming(pixels).all():
+    if prepare and len(pixels) == 1:  # which takes less time than a thread's turn
+        pixels = images.normalise_all(pixels)
+    elif prepare and not images.conforming(pixels).all():
         pixels = await state.decoders.run(images.normalise_all, pixels)
     answers: list[schema.Json] = await state.batcher.run(pixels)
     return answers

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -52,7 +51,6 @@ def make(
         content: of the champion's model.onnx; run: what its run.json says; recogniser: of the same model.
         images, labels: what it learnt from, uint8 [N, 28, 28] and [N].
     """
-    torch.set_num_threads(1)
     every = -(-len(images) // LOOKED_THROUGH)
     chain, drawn = twin(content, config_of(run)), drawings()
     units, examples, told = gallery(Served(content), parts(chain), images[::every], labels[::every])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.audits.inputs.attacks import BATCH, as_tensor
 
-STEPS = 200
+STEPS = 100
 GAMMA = 0.05
 """The share by which the change grows or shrinks at each step."""
 FIRST, LAST = 1.0, 0.01

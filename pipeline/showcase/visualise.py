@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pipeline.models.networks import SIDE
 from pipeline.showcase.ascent import ascend
 
-STEPS = 192
+STEPS = 128
 NOISE = 0.1
 """Of the logits of the greys that the ascent starts from, the deviation from 0."""
 LEAK = 0.1

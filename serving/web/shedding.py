@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from serving import errors
+from serving.contract import SIDE
 from serving.images import is_small
 from serving.model.micro_batching import MicroBatcher
 from serving.web import log
@@ -51,7 +52,7 @@ class Shedding:
             head, _, body = data.partition(END_OF_HEAD)
             if line and FRAMING.findall(head) == [b"%d" % len(body)]:
                 path = line[1].decode()
-                if crowded or (path == "/predict" and not is_small(body)):
+                if crowded or _takes_a_decoder(path, body):
                     return self._refuse(path, head)
         if not self._admitted:
             asyncio.get_running_loop().call_soon(self._forget_admitted)
@@ -71,3 +72,10 @@ class Shedding:
         origin = ORIGIN.search(head)
         lines = [b"\r\n%s: %s" % header for header in self._origins.headers(origin[1] if origin else b"")]
         return answer.replace(END_OF_HEAD, b"".join(lines) + END_OF_HEAD, 1)
+
+
+def _takes_a_decoder(path: str, body: bytes) -> bool:
+    """Whether a request may have to wait for a decoder: what costs more to find out is found out later."""
+    if path == "/predict":
+        return not is_small(body)
+    return len(body) > SIDE * SIDE and not body.lstrip().startswith(b"{")

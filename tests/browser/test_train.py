@@ -29,10 +29,13 @@ EPOCHS = 4
 """Of a training in these tests; the page's own are more."""
 LONG = 200
 """Of one that does not end before it is stopped."""
-COMPARED: dict[str, dict[str, Any]] = {"sigmoid": {"epochs": 11, "learning_rate": 0.01}, "relu": {"epochs": EPOCHS}}
-"""How a training beside Lightning's differs from the page's recipe: it ends before rounding has grown.
+COMPARED: dict[str, dict[str, Any]] = {
+    "sigmoid": {"epochs": 11, "learning_rates": {"sigmoid": 0.01}},
+    "relu": {"epochs": sheet.RECIPE["epochs"]},
+}
+"""How a training beside Lightning's differs from the shortened recipe: with ReLU it is the page's whole recipe.
 
-With sigmoids the recipe makes of two starts that differ by 1e-15 two networks that differ by points.
+With sigmoids that makes of two starts that differ by 1e-15 two networks that differ by points: it ends before.
 """
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -101,7 +104,7 @@ def test_it_learns_as_lightning_does_from_the_same_start_in_the_same_order(
     told = learner.page.evaluate(TRAINED, [activation, COMPARED[activation], thrown])
     parts = [sheet.chosen(*split) for split in zip(splits, (sheet.TRAINING, sheet.HELD_OUT), strict=True)]
     in_greys = [(sheet.quantised(images) * np.uint8(sheet.STEP), labels) for images, labels in parts]
-    config = beginning(network(activation).model_copy(update=COMPARED[activation]), told["start"])
+    config = beginning(network(activation, **COMPARED[activation]), told["start"])
     train, val = in_greys
     digits = InOrder(train, val, config, seed=0)
     digits.orders = told["orders"]
@@ -113,8 +116,10 @@ def test_it_learns_as_lightning_does_from_the_same_start_in_the_same_order(
     assert told["right"] > 0.3, "and it has learnt something"
 
 
-def network(activation: Any) -> TextNetwork:
-    return TextNetwork(data="processed", outputs=10, activation=activation, **sheet.RECIPE)
+def network(activation: Any, **changed: Any) -> TextNetwork:
+    recipe = sheet.RECIPE | changed
+    rate = recipe.pop("learning_rates")[activation]
+    return TextNetwork(data="processed", outputs=10, activation=activation, learning_rate=rate, **recipe)
 
 
 def beginning(config: TextNetwork, start: list[list[float]]) -> TextNetwork:
@@ -236,7 +241,7 @@ def test_one_can_watch_it_learn(browser: Browser, url: str, shown: dict[str, byt
         expect(page.locator("#train-read")).to_have_text("Your network reads your drawing as 7")
         assert greenish(weights(visitor)).any()
         assert reddish(weights(visitor)).any()
-        assert rough(weights(visitor)) < 0.7 * rough(noise), "noise has become strokes"
+        assert rough(weights(visitor)) < 0.8 * rough(noise), "noise has become strokes"
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

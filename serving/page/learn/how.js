@@ -15,7 +15,7 @@ export function introduced({ digits: { training: { images } }, recipe }, { netwo
 }
 
 /** How it learns, for those who want to know exactly. */
-export function how({ digits: { training, heldOut }, recipe }, { network: { layers }, steps }) {
+export function how({ digits: { training, heldOut }, recipe }, { network: { layers }, steps, rate }) {
   const [first] = layers;
   const inputs = first.weights.length / first.biases.length;
   return [
@@ -27,7 +27,7 @@ export function how({ digits: { training, heldOut }, recipe }, { network: { laye
     "Loss: the votes should be 1 for the true digit and 0 for the others. The squares of what they are off, added up;"
       + " of several digits the mean.",
     "Steps: the gradient tells how the loss changes with each number. AdamW makes of it, and of those before it, steps"
-      + ` of much the same size for all numbers. The size grows to ${recipe.learning_rate} and then shrinks to almost`
+      + ` of much the same size for all numbers. The size grows to ${rate} and then shrinks to almost`
       + ` nothing. With each step a number also loses ${recipe.weight_decay} of that size, as a share of itself.`,
     `First numbers: anywhere between -1/√n and 1/√n, where a unit adds up n numbers: in the first layer ${count(inputs)}.`
       + " The same throw gives the same training. To start anew is to throw again; other units begin with the same one.",

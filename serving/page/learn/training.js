@@ -4,12 +4,13 @@ import { AdamW, oneCycle } from "./optimiser.js";
 import { Perceptron } from "./perceptron.js";
 
 export class Training {
-  /** `digits`: { training, heldOut }, each { images, labels }; `recipe`: hidden, epochs, batch_size, learning_rate and
-   *  weight_decay. */
+  /** `digits`: { training, heldOut }, each { images, labels }; `recipe`: hidden, epochs, batch_size, weight_decay, and
+   *  learning_rates by activation. */
   constructor(digits, recipe, activation, throwNumber) {
     Object.assign(this, { digits, recipe, dice: diceOf(throwNumber), taken: 0 });
     const pixels = digits.training.images[0].length;
     this.network = new Perceptron([pixels, ...recipe.hidden, 10], activation, this.dice);
+    this.rate = recipe.learning_rates[activation];
     this.optimiser = new AdamW(flat(this.network.layers), recipe.weight_decay);
     this.batches = Math.floor(digits.training.images.length / recipe.batch_size);
     this.steps = recipe.epochs * this.batches;
@@ -27,7 +28,7 @@ export class Training {
     const rows = this.order.slice(place * this.recipe.batch_size, (place + 1) * this.recipe.batch_size);
     const [images, labels] = ["images", "labels"].map((part) => rows.map((row) => this.digits.training[part][row]));
     const studied = this.network.study(images, labels);
-    this.optimiser.step(flat(studied.gradients), oneCycle(this.taken++, this.steps, this.recipe.learning_rate));
+    this.optimiser.step(flat(studied.gradients), oneCycle(this.taken++, this.steps, this.rate));
     return { ...studied, images, labels };
   }
 

@@ -72,5 +72,6 @@ def test_it_is_learnt_from_as_the_perceptron_learns(rng):
     preset = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["networks"]["perceptron"]
     told = json.loads(sheet.make(digits(rng, 3), digits(rng, 2))["sheet.json"])
     assert (told["mean"], told["deviation"]) == (MEAN, STD)
-    for name in ("hidden", "learning_rate", "weight_decay"):
+    for name in ("hidden", "weight_decay"):
         assert told["recipe"][name] == preset[name]
+    assert told["recipe"]["learning_rates"]["sigmoid"] == preset["learning_rate"]

@@ -20,6 +20,8 @@ URL = "http://127.0.0.1:3000"
 OCTETS = "application/octet-stream"
 PIXELS = request(URL, "/predict_pixels", bytes(784), OCTETS)
 PICTURE = request(URL, "/predict", b"\x89PNG" + bytes(3000), "image/png")
+SEVERAL = request(URL, "/predict_pixels", bytes(2 * 784), OCTETS)
+NUMBERS = request(URL, "/predict_pixels", json.dumps({"pixels": [[0] * 28] * 28}).encode(), "application/json")
 SMALL = request(URL, "/predict", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x1c\0\0\0\x1c" + bytes(300), "image/png")
 
 
@@ -71,11 +73,10 @@ def test_a_refusal_is_a_whole_answer_in_the_one_shape_with_an_id_of_its_own(crow
     assert answer["request_id"] == first.headers["x-request-id"] != second.headers["x-request-id"]
 
 
-def test_while_pictures_wait_to_be_decoded_only_those_are_refused(shedding, monkeypatch):
+def test_while_pictures_wait_to_be_decoded_only_what_may_wait_with_them_is_refused(shedding, monkeypatch):
     monkeypatch.setattr(BoundedPool, "full", True)
-    assert shedding.refusal(PICTURE)
-    assert shedding.refusal(SMALL) is None
-    assert shedding.refusal(PIXELS) is None
+    assert all(map(shedding.refusal, (PICTURE, SEVERAL)))
+    assert [shedding.refusal(data) for data in (SMALL, PIXELS, NUMBERS)] == [None] * 3
 
 
 @pytest.mark.parametrize(
