@@ -103,6 +103,15 @@ def test_the_manifests_are_about_the_same_pods():
     assert MANIFESTS["disruption"]["spec"]["minAvailable"] < scaled["minReplicas"]
 
 
+def test_the_image_is_made_for_the_same_user_port_and_folder():
+    recipe = Path("deploy/Containerfile").read_text(encoding="utf-8")
+    user, group = (POD["securityContext"][name] for name in ("runAsUser", "runAsGroup"))
+    assert f"\nUSER {user}:{group}\n" in recipe
+    assert f"\nEXPOSE {PORT['containerPort']}\n" in recipe
+    [home] = re.findall(r"\bBENTOML_HOME=(\S+)", recipe)
+    assert any(home.startswith(f"{folder}/") for folder in WRITABLE)
+
+
 @pytest.fixture(scope="module")
 def pod(champions_bento, tmp_path_factory):
     """The service as the Deployment has it, with the environment of its image."""
