@@ -10,6 +10,7 @@ ADMITTED_IN_CI = {
     "MNIST_MIRROR names no folder with the real MNIST",
     "this processor has no bfloat16 arithmetic",
     "npm brings no redocly that runs here",
+    "this user may not make namespaces",
     "only root, where apt knows of Debian's bookworm, can make the base of an image",
 }
 """What a machine of CI may lack; npm's registry is no part of it. It can be given all else, and .ci/run does so."""

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import time
+from select import PIPE_BUF
 
 LONGEST = 200  # characters of anything that a client chose
 
@@ -40,12 +41,20 @@ def request(request_id: str, method: str, path: str, status: int, code: str | No
 
 
 def flush() -> None:
-    """Write the lines of the requests noted since the last time. A full disk loses them, not the service."""
-    lines = "".join(_lines)
+    """Write the lines of the requests noted since the last time. A full disk loses them, not the service.
+
+    No more are written at once than a pipe keeps together, or those of several workers would run into each other.
+    """
+    pieces = [""]
+    for line in _lines:
+        if len(pieces[-1]) + len(line) > PIPE_BUF:
+            pieces.append("")
+        pieces[-1] += line
     _lines.clear()
     with contextlib.suppress(OSError):
-        out.write(lines)
-        out.flush()
+        for piece in pieces:
+            out.write(piece)
+            out.flush()
 
 
 @functools.lru_cache(maxsize=256)

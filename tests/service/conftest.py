@@ -37,14 +37,20 @@ def client(url):
 
 
 @pytest.fixture(scope="session")
-def champion(tmp_path_factory):
-    """A client of the released champion of MNIST, served by this code."""
+def champions_bento(tmp_path_factory):
+    """The Bento of the released champion of MNIST with this code."""
     released = serve.released(release.champions()["mnist"]) / "src"
     card = json.loads((released / "card.json").read_text())
     folder = tmp_path_factory.mktemp("champion")
     built = package.build(released / "model.onnx", package.SERVING, folder, card)
+    return Path(shutil.copytree(built, folder / "served"))
+
+
+@pytest.fixture(scope="session")
+def champion(champions_bento, tmp_path_factory):
+    """A client of that Bento, being served."""
     with (
-        serving(Path(shutil.copytree(built, folder / "served")), folder / "server") as server,
+        serving(champions_bento, tmp_path_factory.mktemp("champions_server")) as server,
         httpx.Client(base_url=server.url, timeout=10) as client,
     ):
         yield client

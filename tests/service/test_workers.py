@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,7 +42,7 @@ def server(bento, tmp_path_factory):
         )
     server = Server(process, "127.0.0.1", port, log)
     try:
-        wait_until(lambda: (server.is_ready() and both_wait(server)) or process.poll() is not None)
+        wait_until(lambda: (server.is_ready() and initialized(server) == 2) or process.poll() is not None)
         assert process.poll() is None, log.read_text()
         yield server
     finally:
@@ -52,9 +53,9 @@ def workers(server):
     return psutil.Process(server.process.pid).children()
 
 
-def both_wait(server):
-    """Whether both workers have begun to take connections, which they say when they have."""
-    return server.log.read_text().count("Service inkwell initialized") == 2
+def initialized(server):
+    """How many workers have begun to take connections, which they say when they have."""
+    return server.log.read_text().count("Service inkwell initialized")
 
 
 def counted(server):
@@ -81,14 +82,31 @@ def test_both_answer_and_their_metrics_add_up(server):
         ]
     assert len(held) == 2
     assert all(held)
-    assert held[0] | held[1] == ours
+    assert not held[0] & held[1]
     wait_until(lambda: counted(server) == len(kept), 3)
     for connection in kept:
         connection.close()
 
 
 @pytest.mark.slow
-def test_sigterm_under_load_loses_no_accepted_request(server):
+def test_one_that_is_killed_takes_nothing_with_it_but_what_it_had_in_hand(server):
+    before = counted(server)
+    first, second = workers(server)
+    first.kill()
+    first.wait(5)
+    for number in range(20):
+        answer = httpx.post(f"{server.url}/predict_pixels", content=image(number % 10).tobytes(), headers=OCTETS)
+        assert answer.json()["predictions"][0]["digit"] == number % 10
+    wait_until(lambda: counted(server) == before + 20, 3)
+    wait_until(lambda: initialized(server) == 3 and len(workers(server)) == 2)
+    assert second in workers(server)
+    [model] = re.findall(r"^inkwell_model{.*} (.*)$", httpx.get(f"{server.url}/metrics").text, re.MULTILINE)
+    assert float(model) == 1
+
+
+@pytest.mark.slow
+def test_sigterm_under_load_loses_no_accepted_request_and_no_line_of_the_log(server):
+    logged = server.log.read_text().count('"/predict_pixels"')
     load = Load(server)
     wait_until(lambda: load.answered > 200)
     server.process.send_signal(signal.SIGTERM)
@@ -96,3 +114,5 @@ def test_sigterm_under_load_loses_no_accepted_request(server):
     load.wait()
     assert load.lost == []
     assert load.answered > 200
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if '"request"' in line]
+    assert sum(line["path"] == "/predict_pixels" for line in lines) == logged + load.answered

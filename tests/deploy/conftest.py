@@ -1,0 +1,1 @@
+from tests.service.conftest import champions_bento  # noqa: F401
