@@ -32,6 +32,8 @@ from pipeline.scoring import answers, champion, engine
 RESULTS = Path("benchmarks/score_chaos.json")
 FILES = 60
 """Into so many arrays the images are written, a shard each."""
+AGENT = "Agent"
+"""What a node's own processes are called, without which it ends."""
 PATIENCE_S = 240.0
 POLL_S = 0.05
 
@@ -58,8 +60,10 @@ class Cluster:
 
 
 def is_worker(process: psutil.Process) -> bool:
+    """Whether a process does a task or is an actor of Ray's, or waits for one to do."""
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and "".join(process.cmdline()).startswith("ray::")
+        name = "".join(process.cmdline())
+        return process.status() != psutil.STATUS_ZOMBIE and name.startswith("ray::") and not name.endswith(AGENT)
     except psutil.Error:
         return False
 
