@@ -14,8 +14,10 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from rich.console import Console
@@ -45,10 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             found = shards.find(given.input, given.scale, given.output)
             model = champion.find(given.model)
         with held(given.output):
-            total, digests = score(console, found, claimed(given, found, model), given.workers)
+            came = score(console, found, claimed(given, found, model), given.workers)
             tidy(found, given.output)
-            recogniser = Recogniser(given.output / answers.MODEL)
-            came = summary.summed(total, champion.expected(recogniser), recogniser, answers.hash_of(digests))
             (given.output / "summary.json").write_text(json.dumps(came, indent=2) + "\n", encoding="utf-8")
             (given.output / "summary.txt").write_text(summary.told(came) + "\n", encoding="utf-8")
     except (DataError, ModelError, EngineError, OSError) as error:
@@ -114,14 +114,11 @@ def tidy(found: Found, output: Path) -> None:
             path.unlink()
 
 
-def score(console: Console, found: Found, job: Job, workers: int | None) -> tuple[Tally, dict[str, str]]:
-    """Score what is not there yet. Returns the counts of all answers, and by shard the hash of its rows."""
-    total = Tally()
+def score(console: Console, found: Found, job: Job, workers: int | None) -> dict[str, Any]:
+    """Score what is not there yet. Returns the summary."""
+    total, run = Tally(), Run()
     digests: dict[str, str] = {}
-    for file, why in list(found.passed_over.items())[:LISTED]:
-        console.print(f"Passed over {file}: {why}", highlight=False, soft_wrap=True)
-    if len(found.passed_over) > LISTED:
-        console.print(f"... and {len(found.passed_over) - LISTED} files more.")
+    passed_over(console, found)
     with progress(console) as bar:
         task = bar.add_task("images", total=len(found))
         left: list[Shard] = []
@@ -136,8 +133,40 @@ def score(console: Console, found: Found, job: Job, workers: int | None) -> tupl
             bar.console.print(f"{total.images:,} of {len(found):,} images were scored before.", highlight=False)
         for report in scored(left, job, workers):
             keep(report, total, digests)
+            run.add(report)
             bar.advance(task, report.tally.images)
-    return total, digests
+    recogniser = Recogniser(Path(job.output) / answers.MODEL)
+    came = summary.summed(total, champion.expected(recogniser), recogniser, answers.hash_of(digests))
+    return came | {"run": run.as_json()}
+
+
+class Run:
+    """What a run of the command takes."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.images, self.cpu_s, self.start_up_s = 0, 0.0, 0.0
+
+    def add(self, report: Report) -> None:
+        if not self.images:
+            self.start_up_s = max(time.perf_counter() - self.began - report.wall_s, 0.0)
+        self.images += report.tally.images
+        self.cpu_s += report.cpu_s
+
+    def as_json(self) -> dict[str, float]:
+        """images: scored now; start_up_s: of seconds, until the first shard was begun; cpu_s: of all processors, from
+        each shard's reading to its writing."""
+        seconds = time.perf_counter() - self.began
+        times = {"seconds": seconds, "start_up_s": self.start_up_s, "cpu_s": self.cpu_s}
+        return {"images": self.images, **{name: round(value, 3) for name, value in times.items()}}
+
+
+def passed_over(console: Console, found: Found) -> None:
+    """Tell of files that hold no images."""
+    for file, why in list(found.passed_over.items())[:LISTED]:
+        console.print(f"Passed over {file}: {why}", highlight=False, soft_wrap=True)
+    if len(found.passed_over) > LISTED:
+        console.print(f"... and {len(found.passed_over) - LISTED} files more.")
 
 
 def scored(left: Sequence[Shard], job: Job, workers: int | None) -> Iterator[Report]:

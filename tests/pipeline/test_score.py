@@ -155,6 +155,7 @@ def test_only_what_is_new_changed_damaged_or_of_another_model_is_scored_again(tm
         again.clear()
         found, summary = run(tmp_path / "in")
         assert summary["images"] == len(found)
+        assert (summary.pop("run")["images"] == 0) == (not again)
         assert summary["rows_sha256"] == answers.hash_of_files(tmp_path / "out")
         return again, summary
 
