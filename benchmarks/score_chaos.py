@@ -91,7 +91,7 @@ def scored(given: Path, output: Path, model: Path, *options: str, **environment:
     """Begin the command."""
     command = [sys.executable, "-m", "pipeline.score", str(given), str(output), "--model", str(model), *options]
     return subprocess.Popen(
-        command, env=os.environ | environment, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        command, env=os.environ | environment, encoding="utf-8", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
 
 
