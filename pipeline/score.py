@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -70,18 +70,19 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", choices=("0-1", "0-255"), help=f"{scale} (default: 0-255, asked for where unclear)")
     workers = "processes on this machine, 0 for this one, without Ray (default: one a processor)"
     parser.add_argument("--workers", type=int, help=workers)
-    return parser.parse_args(argv)
+    given = parser.parse_args(argv)
+    if given.workers is not None and given.workers < 0:
+        parser.error(f"--workers {given.workers}: expected 0 or more")
+    return given
 
 
-def held(output: Path) -> FileLock:
+def held(output: Path) -> AcquireReturnProxy:
     """The output's folder, for this process alone. Raises DataError where another one scores into it."""
     output.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(output / ".lock")
     try:
-        lock.acquire(timeout=0)
+        return FileLock(output / ".lock").acquire(timeout=0)
     except Timeout as error:
         raise DataError(f"another run scores into {output} at this moment") from error
-    return lock
 
 
 def claimed(given: argparse.Namespace, found: Found, model: bytes) -> Job:

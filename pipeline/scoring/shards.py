@@ -17,7 +17,7 @@ from pipeline.scoring.arrays import NoImagesError
 
 ROWS = 50_000
 """Of an array or a table: about a second's work, and 39 MB to be read."""
-FILES = 1_000
+FILES = 500
 LISTED = 5
 """So many files are named."""
 
@@ -59,6 +59,8 @@ def find(given: Path, scale: str | None, without: Path | None = None) -> Found:
 
     Raises DataError where there is nothing to score, or an array does not say what its values mean.
     """
+    if without and without.resolve() == given.resolve():
+        raise DataError(f"{given} cannot be input and output both: name another folder for the answers")
     if given.is_dir():
         found = Found(given)
         files = list(walk(given, without))

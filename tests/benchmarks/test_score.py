@@ -13,6 +13,7 @@ from tests import toy_model
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_workers_that_are_killed_and_a_node_that_goes_away_change_no_row(tmp_path):
     seed = random.randrange(1000)
     images = np.random.default_rng(seed).integers(0, 256, (97, 28, 28), np.uint8)

@@ -6,20 +6,25 @@ import json
 import random
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 from PIL import Image
 
-from pipeline import score
+from pipeline import score, serve
 from pipeline.data import idx
 from pipeline.data.errors import DataError
-from pipeline.scoring import answers, shards
+from pipeline.scoring import answers, champion, shards
+from pipeline.tracking import runkey, runs, store
 from serving import images, schema
 from serving.model.recogniser import Recogniser
+from serving.model.without import read
 from tests import toy_model
 
 
@@ -187,6 +192,19 @@ def test_an_output_belongs_to_one_input(tmp_path, run, capsys):
     assert f"has the answers for {tmp_path / 'one'}: name another folder" in capsys.readouterr().err
 
 
+def test_nobody_else_scores_into_a_folder_meanwhile_nor_into_the_input(tmp_path, run, capsys):
+    given = write(tmp_path / "in", "npy", made(3)[0])
+    for output, told in (
+        (tmp_path / "in", "cannot be input and output both"),
+        (tmp_path / "out", "another run scores"),
+    ):
+        with FileLock(tmp_path / "out/.lock"), pytest.raises(SystemExit):
+            score.main([str(tmp_path / "in"), str(output)])
+        assert told in capsys.readouterr().err
+    assert list((tmp_path / "in").iterdir()) == [given]
+    assert len(run(tmp_path / "in")[0]) == 3
+
+
 @pytest.mark.parametrize(
     ("values", "options", "told"),
     [
@@ -209,6 +227,33 @@ def test_what_cannot_be_scored_is_told_in_a_line(tmp_path, run, capsys, values, 
     assert told in line
 
 
+def test_the_champion_of_mlflows_registry_answers(tmp_path, project, capsys):
+    runs.publish_export("convnet")
+    store.open_store().set_registered_model_alias("inkwell-mnist-sample", "champion", "1")
+    given = write(tmp_path / "in", "npy", made(3)[0])
+    command = [str(given), str(tmp_path / "out"), "--model"]
+    score.main([*command, "models:/inkwell-mnist-sample@champion"])
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["model"]["sha256"] == runkey.hash_path(project / "models/candidates/convnet/model.onnx")
+    with pytest.raises(SystemExit):
+        score.main([*command, "models:/nobody@champion"])
+    assert "there is no models:/nobody@champion; the registry has inkwell-mnist-sample" in capsys.readouterr().err
+
+
+def test_novelty_is_held_against_test_digits_that_travel_with_the_champion(tmp_path, capsys):
+    sheet = read((serve.find("mnist") / champion.HELD_OUT).read_bytes())
+    unlike = np.random.default_rng().integers(0, 256, (50, 28, 28), np.uint8)
+    for name, pixels in (("digits", sheet.astype(np.uint8)), ("noise", unlike)):
+        np.save(tmp_path / f"{name}.npy", pixels)
+        score.main([str(tmp_path / f"{name}.npy"), str(tmp_path / name), "--model", "mnist"])
+        summary = json.loads((tmp_path / name / "summary.json").read_text())
+        assert summary["novelty"]["unlike"] == (name == "noise")
+        assert summary["test digits"]["images"] == len(sheet)
+        printed = capsys.readouterr().out
+        assert f"by that it is {'unlike' if name == 'noise' else 'like'} them" in printed
+        assert printed.startswith((tmp_path / name / "summary.txt").read_text())
+
+
 def test_values_in_0_to_1_are_scaled_where_that_is_said(tmp_path, run):
     pixels, digits = made(9)
     np.save(tmp_path / "in.npy", pixels / 255)
@@ -216,21 +261,37 @@ def test_values_in_0_to_1_are_scaled_where_that_is_said(tmp_path, run):
 
 
 @pytest.mark.slow
-def test_ray_scores_as_one_process_does_and_leaves_nothing_behind(tmp_path, model):
-    pixels, _ = made(50)
-    for number in range(4):
-        write(tmp_path / "in", "npy", pixels[number:]).rename(tmp_path / f"in/{number}.npy")
-    hashes = {}
-    for workers in ("0", "2"):
-        output = tmp_path / workers
-        command = ["-m", "pipeline.score", str(tmp_path / "in"), str(output), "--model", str(model)]
-        done = subprocess.run(
-            [sys.executable, *command, "--workers", workers], capture_output=True, text=True, timeout=250
-        )
-        assert done.returncode == 0, done.stderr
-        hashes[workers] = answers.hash_of_files(output)
-    assert hashes["0"] == hashes["2"]
-    assert "Warning" not in done.stderr
+@pytest.mark.timeout(600)
+def test_ray_goes_on_where_it_was_killed_and_comes_to_what_one_process_does(tmp_path):
+    noise = np.random.default_rng().integers(0, 256, (50, 28, 28), np.uint8)
+    (tmp_path / "in").mkdir()
+    for number in range(30):
+        np.save(tmp_path / f"in/{number:02}.npy", np.roll(noise, number, axis=0))
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    with command(tmp_path / "in", calm, 0) as run:
+        assert run.wait(200) == 0
+    with command(tmp_path / "in", killed, 2) as run:
+        deadline = time.monotonic() + 200
+        while len(list(killed.glob("answers/*.parquet"))) < 3 and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+    assert not psutil.wait_procs(started, 60)[1]
+    there = len(list(killed.glob("answers/*.parquet")))
+    assert 3 <= there < 30
+    with command(tmp_path / "in", killed, 2) as run:
+        _, told = run.communicate(timeout=250)
+    assert run.returncode == 0, told
+    assert "Warning" not in told
+    assert f"{50 * there:,} of 1,500 images were scored before" in told
+    assert answers.hash_of_files(killed) == answers.hash_of_files(calm)
+    assert json.loads((killed / "summary.json").read_text())["run"]["images"] == 1500 - 50 * there
+
+
+def command(given, output, workers):
+    """The command, begun."""
+    call = [sys.executable, "-m", "pipeline.score", str(given), str(output), "--workers", str(workers)]
+    return subprocess.Popen(call, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, encoding="utf-8")
 
 
 def test_a_shard_at_which_one_worker_after_the_other_is_lost_is_given_up(tmp_path, model, monkeypatch):
