@@ -18,15 +18,11 @@ def test_workers_that_are_killed_and_a_node_that_goes_away_change_no_row(tmp_pat
     seed = random.randrange(1000)
     images = np.random.default_rng(seed).integers(0, 256, (97, 28, 28), np.uint8)
     model = toy_model.write(tmp_path / "model.onnx")
-    before = raylets()
-    found = score_chaos.trial(images, 12_000, model, 4, seed, tmp_path)
+    found = score_chaos.trial(images, 6_000, model, 4, seed, tmp_path)
     assert found["same"], (seed, found)
-    assert len(found["blows"]) == 5, (seed, found)
-    assert raylets() == before
-
-
-def raylets():
-    return {one.pid for one in psutil.process_iter(["name"]) if one.info["name"] == "raylet"}
+    assert "the second node" in [blow["killed"] for blow in found["blows"]], (seed, found)
+    assert len(found["blows"]) > 2, (seed, found)
+    assert not [one for one in psutil.Process().children(recursive=True) if one.name() in ("raylet", "gcs_server")]
 
 
 @pytest.fixture
