@@ -9,6 +9,7 @@ beyond one machine: the assumptions are the options.
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +74,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     asked = arguments(argv)
+    if not asked.results.exists():
+        sys.exit(f"There is no {asked.results}: measure first, by `python -m benchmarks.score`")
     found = estimate(json.loads(asked.results.read_text(encoding="utf-8")), asked)
     table = Table(title=f"{asked.images:,} images on {asked.cores} cores", show_header=False)
     table.add_row("read, written", f"{found.read_gb:,.0f} GB, {found.written_gb:,.0f} GB")
