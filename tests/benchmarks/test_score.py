@@ -27,7 +27,7 @@ def test_workers_that_are_killed_and_a_node_that_goes_away_change_no_row(tmp_pat
 
 @pytest.fixture
 def measured():
-    run = {"images": 10**6, "wall_us_per_core": 72.0, "start_up_s": 36.0, "bytes_written": 50.0}
+    run = {"images": 10**6, "wall_us_per_core": 72.0, "start_up_s": 36.0}
     return {"runs": {"1000000": run}}
 
 
@@ -40,7 +40,7 @@ def measured():
     ],
 )
 def test_what_takes_longest_decides(measured, options, decides, hours):
-    found = billion.estimate(measured, billion.arguments(options.split()))
+    found = billion.estimate(measured, billion.arguments([*options.split(), "--written", "50"]))
     assert (found.read_gb, found.written_gb) == (784, 50)
     assert found.scoring_core_hours == pytest.approx(20)
     assert found.decides == decides
