@@ -1,0 +1,103 @@
+"""Where shards are scored: in this process, or by Ray Data, on this machine or on a cluster.
+
+Each shard is one task that reads, answers and writes. So nothing but names travels between tasks, a task that is lost
+with its worker or its node is done again, and none waits for another with a processor in its hands.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.errors import DataError
+from pipeline.scoring.answers import Job, Report, score
+from pipeline.scoring.shards import Shard
+from serving.model.recogniser import ModelError
+
+STORE_BYTES = 100_000_000
+"""Of Ray's shared memory on this machine: only names go through it."""
+ROOT = Path(__file__).parents[2]
+
+
+class EngineError(Exception):
+    """That Ray is not there, or that it gave up."""
+
+
+def here(shards: Sequence[Shard], job: Job) -> Iterator[Report]:
+    """Score shards one after the other in this process. Raises DataError or ModelError."""
+    for shard in shards:
+        yield score(shard, job)
+
+
+def on_ray(shards: Sequence[Shard], job: Job, workers: int | None) -> Iterator[Report]:
+    """Score shards on the cluster at RAY_ADDRESS, or in so many processes of this machine, one a processor if None.
+
+    Gives reports as they come. Raises EngineError, DataError or ModelError.
+    """
+    prepare()
+    try:
+        import ray
+    except ImportError as error:
+        raise EngineError(
+            'Ray is not installed: `pip install "ray[data]"`, or score in this process, --workers 0'
+        ) from error
+    connect(workers)
+    try:
+        tasks = [{"shard": asdict(shard), "job": asdict(job)} for shard in shards]
+        dataset = ray.data.from_items(tasks, override_num_blocks=len(tasks))
+        for row in dataset.map(scored, num_cpus=1).iter_rows():
+            yield row["report"]
+    except ray.exceptions.RayError as error:
+        raise cause(error) from error
+    finally:
+        ray.shutdown()
+
+
+def prepare() -> None:
+    """What Ray reads from the environment as it is imported: whoever asks it for work must know its secret."""
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 leaves workers next to nothing beside another load
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if not os.environ.get("RAY_ADDRESS"):
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def connect(workers: int | None) -> None:
+    """Start Ray on this machine, or join the cluster at RAY_ADDRESS, to which this code is brought."""
+    import ray
+
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    try:
+        if os.environ.get("RAY_ADDRESS"):
+            code = {"py_modules": [str(ROOT / "pipeline"), str(ROOT / "serving")]}
+            ray.init(runtime_env=code, **common)
+        else:
+            ray.init("local", num_cpus=workers, include_dashboard=False, object_store_memory=STORE_BYTES, **common)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        where = os.environ.get("RAY_ADDRESS") or "this machine"
+        raise EngineError(f"Ray does not start on {where}: {str(error).strip().splitlines()[-1]}") from error
+
+
+def scored(row: dict[str, Any]) -> dict[str, Any]:
+    """A task: score a shard."""
+    shard = row["shard"] | {"files": tuple(row["shard"]["files"]), "groups": tuple(row["shard"]["groups"])}
+    return {"report": score(Shard(**shard), Job(**row["job"]))}
+
+
+def cause(error: BaseException) -> Exception:
+    """What a task ended by, or that its workers were lost."""
+    import ray
+
+    inner = getattr(error, "cause", None)
+    if isinstance(inner, DataError | ModelError | OSError):
+        return inner
+    if isinstance(error, ray.exceptions.RayTaskError):
+        return EngineError(f"a task failed: {str(error).strip().splitlines()[-1]}")
+    return EngineError(
+        f"Ray gave up: {str(error).strip().splitlines()[0]} What was scored is kept: the same command goes on"
+    )
