@@ -12,7 +12,9 @@ minute; the same commands go on from the last epoch. docs/nodes.md tells what a 
 import argparse
 import json
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -39,13 +41,18 @@ PORT = 29500
 JOIN_S = 600.0
 """For which a host waits for the others to begin."""
 BEAT_S = 1.0
-SILENCE_S = 20.0
+SILENCE_S = 15.0
 """Without a sign of life from a host, after which it is taken for lost."""
 ALONE_BEATS = 5
 """After which a training that lost its peers is believed: a peer that failed itself says so before."""
 STOP_S = 10.0
 CHECKPOINT = "last.ckpt"
 QUIET = {"TORCH_CPP_LOG_LEVEL": "ERROR", "PYTHONUNBUFFERED": "1"}
+AGAIN = "Run the same command again on every host: it goes on from the last epoch"
+LOST_PEER = "/gloo/transport/"
+"""In the error of a process to which another of the training does not answer."""
+FIRST_FAILURE = re.compile(r"Root Cause.*?\(local_rank: (\d+)\)\s+exitcode\s*: (-?\d+)", re.DOTALL)
+"""In torchrun's report: the process that failed first, of those on this host, and its status."""
 RUNNING, DONE, FAILED, CUT_OFF = range(4)
 """How a host's part of the training stands; CUT_OFF where it failed for want of the others."""
 
@@ -56,6 +63,8 @@ class NodesError(Exception):
 
 class Hosts:
     """The hosts that train together, each a process of torch's own group, with its store for words.
+
+    Each method is one that all hosts call, and raises NodesError where one of them gives no sign of life.
 
     Args:
         rank: of this one, among ``count``.
@@ -70,22 +79,21 @@ class Hosts:
                 "gloo", store=self.store, rank=rank, world_size=count, timeout=timedelta(seconds=SILENCE_S)
             )
         except (RuntimeError, ValueError) as error:
-            raise NodesError(
-                f"the {count} hosts did not meet at {address}, port {port}: {first_line(error)}"
-            ) from error
+            why = str(error).partition("\n")[0]
+            raise NodesError(f"the {count} hosts did not meet at {address}, port {port}: {why}") from error
+        self.store.set_timeout(timedelta(seconds=SILENCE_S))
 
     def words(self, topic: str, own: str) -> list[str]:
         """What every host says on a topic, by rank; each says something, once."""
-        self.store.set(f"{topic}/{self.rank}", own)
-        return [self.store.get(f"{topic}/{rank}").decode() for rank in range(self.count)]
+        with self.heard():
+            self.store.set(f"{topic}/{self.rank}", own)
+            return [self.store.get(f"{topic}/{rank}").decode() for rank in range(self.count)]
 
     def states(self, own: int) -> list[int]:
-        """How it stands on every host, by rank. Raises NodesError where one gives no sign of life."""
+        """How it stands on every host, by rank."""
         found = [torch.zeros(1, dtype=torch.int64) for _ in range(self.count)]
-        try:
+        with self.heard():
             distributed.all_gather(found, torch.tensor([own]))
-        except RuntimeError as error:
-            raise NodesError(self.lost("went down, or the network between them did")) from error
         return [int(state) for state in found]
 
     def copy(self, file: Path) -> None:
@@ -96,18 +104,23 @@ class Hosts:
             file.unlink(missing_ok=True)
             return
         sent: Tensor = torch.frombuffer(bytearray(content or size), dtype=torch.uint8)
-        distributed.broadcast(sent, 0)
+        with self.heard():
+            distributed.broadcast(sent, 0)
         if self.rank:
             file.parent.mkdir(parents=True, exist_ok=True)
             new = file.with_suffix(".new")
             new.write_bytes(sent.numpy().tobytes())
             new.replace(file)
 
-    def lost(self, what: str) -> str:
-        """A sentence on the loss of another host."""
-        others = [str(rank) for rank in range(self.count) if rank != self.rank]
-        who = f"host {others[0]}" if len(others) == 1 else f"one of the hosts {', '.join(others)}"
-        return f"{who} {what}. Run the same command again on every host: it goes on from the last epoch"
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Raise NodesError where another host gives no sign of life to the body."""
+        try:
+            yield
+        except RuntimeError as error:
+            others = [str(rank) for rank in range(self.count) if rank != self.rank]
+            who = f"host {others[0]}" if len(others) == 1 else f"one of the hosts {', '.join(others)}"
+            raise NodesError(f"{who} went down, or the network to it did. {AGAIN}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -187,20 +200,29 @@ class Run:
         self.process, self.folder = process, folder
 
     @property
-    def errors(self) -> str:
-        """What the training's processes wrote, or where they had no last words what torchrun did."""
-        logs = sorted(self.folder.rglob("stderr.log"))
-        text = "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)
-        return text or (self.folder / "torchrun.log").read_text(encoding="utf-8", errors="replace")
-
-    @property
     def state(self) -> int:
         status = self.process.poll()
         if status is None:
             return RUNNING
         if status == 0:
             return DONE
-        return CUT_OFF if "/gloo/" in self.errors.strip().rpartition("\n")[2] else FAILED
+        return CUT_OFF if LOST_PEER in self.cause else FAILED
+
+    @property
+    def cause(self) -> str:
+        """Why it failed: the last words of the process that failed first, or torchrun's own."""
+        told = self.said("torchrun.log")
+        if not (first := FIRST_FAILURE.search(told)):
+            return told
+        rank, status = map(int, first.groups())
+        if status < 0:
+            return f"it was ended by {signal.Signals(-status).name}"
+        return self.said(f"*/*/{rank}/stderr.log")
+
+    def said(self, pattern: str) -> str:
+        """What the files of a pattern hold."""
+        files = sorted(self.folder.glob(pattern))
+        return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
 
 
 @contextmanager
@@ -247,19 +269,15 @@ def attend(hosts: Hosts, run: Run) -> None:
         states = hosts.states(run.state)
         if failed := [rank for rank, state in enumerate(states) if state == FAILED]:
             if hosts.rank in failed:
-                raise NodesError(f"the training on this host failed:\n{run.errors.strip()}")
-            raise NodesError(hosts.lost("failed in its training, and says why"))
+                raise NodesError(f"the training on this host failed:\n{run.cause.strip()}")
+            raise NodesError(f"host {failed[0]} failed in its training, and says why. {AGAIN}")
         if set(states) == {DONE}:
-            sys.stderr.write(run.errors)
+            sys.stderr.write(run.said("*/*/*/stderr.log"))
             return
         alone += CUT_OFF in states
         if alone > ALONE_BEATS:
-            raise NodesError(hosts.lost("was cut off from the training"))
+            raise NodesError(f"the training's own connections between the hosts broke. {AGAIN}")
         time.sleep(BEAT_S)
-
-
-def first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
 
 
 if __name__ == "__main__":
