@@ -24,8 +24,8 @@ from pipeline.serve import free_port
 from tests.pipeline.processed import process
 from tests.pipeline.workspace import ROOT, contents, dvc_repo, prepare
 
-NETWORK = "convnet"
-EPOCHS = 10
+NETWORK = "perceptron"
+EPOCHS = 20
 START_S, END_S = 500, 60
 ADDRESS = "10.1.2.{}"
 ALONE = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="ddp", precision="32-true")
@@ -93,7 +93,7 @@ def checkout(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPat
     folder.mkdir()
     prepare(folder, "uci-digits")
     changed = yaml.safe_load((folder / "params.yaml").read_text())
-    changed["networks"][NETWORK] |= {"epochs": EPOCHS, "width": 4, "batch_size": 64, "hard_fraction": 0.5}
+    changed["networks"][NETWORK] |= {"epochs": EPOCHS, "batch_size": 64}
     changed["train"]["trainer"] |= {"num_nodes": 2, "strategy": "ddp", "precision": "32-true"}
     changed["train"]["seed"] = random.randrange(1000)
     (folder / "params.yaml").write_text(yaml.safe_dump(changed))
