@@ -16,6 +16,7 @@ from pipeline.audits.gates import GATES
 from pipeline.data.sources import SOURCES, collections
 from pipeline.models.networks import AnyNetwork
 from pipeline.strict import Share, Strict
+from pipeline.sweeps.space import Sweep
 
 
 def _known(source: str) -> str:
@@ -137,6 +138,7 @@ class Params(Strict):
     gates: dict[str, Thresholds]
     """by network, what differs from those under "default\""""
     promote: Promote
+    sweep: Sweep
 
     @model_validator(mode="after")
     def _complete(self) -> "Params":
