@@ -21,13 +21,15 @@ from pipeline.params import ParamsError, Train
 from pipeline.paths import PROCESSED, RESUME
 from pipeline.stage import stage
 from pipeline.sweeps import search, space
-from pipeline.sweeps.results import Outcome, outcomes
+from pipeline.sweeps.results import Outcome, of_result, ranked
 from pipeline.sweeps.space import Sweep
 from pipeline.tracking import runkey
 
 PACKAGES = ("ray", "optuna")
 SHOWN = 5
 """Trials in the table."""
+WIDTH = 120
+"""Characters of a line that no terminal shows."""
 
 
 @stage("sweep")
@@ -40,36 +42,48 @@ def main() -> None:
         sys.exit(f"sweep: {' and '.join(lacking)} of the extra `scale` is not installed: `make setup` installs it")
     data = {name: load_split(PROCESSED, name) for name in ("train", "val")}
     network = networks[sweep.network]
-    read = runkey.inputs(f"train@{sweep.network}")
-    key = runkey.digest({"train": read.key, "sweep": sweep.model_dump()})[:16]
+    key = key_of(sweep)
 
     with search.cluster(sweep.concurrent):
         from pipeline.sweeps.progress import Told  # Ray, which takes its settings as it is imported; and torch
         from pipeline.sweeps.trial import Setting
         from pipeline.tracking import sweeps
 
-        setting = Setting(network, options, sweep.metric, (RESUME / f"sweep-{key}").resolve())
-        with sweeps.sweep(sweep.network, source, key, sweep.model_dump()) as run_id:
+        setting = Setting(network, options, sweep.metric, (RESUME / name(key)).resolve())
+        with sweeps.sweep(sweep.network, source, key, sweep.model_dump(exclude_unset=True)) as run_id:
             callbacks: list[Any] = [Told(sweep.trials)]
             if run_id:
                 callbacks.append(sweeps.Trials(run_id, sweep.network, source))
-            found = outcomes(search.search(sweep, setting, data, callbacks), sweep.mode)
+            results = search.search(sweep, setting, data, callbacks)
+            found = ranked(map(of_result, results), sweep.mode)
             best = found[0]
             if best.state != "complete":
                 sys.exit("sweep: no trial came to its end")
             line = space.command(sweep, network, best.values)
             if run_id:
                 sweeps.publish_best(run_id, sweep.metric, best.kept, line)
-    Console().print(table(sweep, found))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table(sweep, found))
     print(f"The best of them, {sweep.metric} {best.kept:.6f}, is trained by the stage `train`, and kept, with\n{line}")
+
+
+def key_of(sweep: Sweep) -> str:
+    """A hash of everything that a sweep reads, 16 hex digits. Raises what `runkey.inputs` does."""
+    read = runkey.inputs(f"train@{sweep.network}").key
+    return runkey.digest({"train": read, "sweep": sweep.model_dump(exclude_unset=True)})[:16]
+
+
+def name(key: str) -> str:
+    """What the folder of a sweep with this key is called."""
+    return f"sweep-{key}"
 
 
 def table(sweep: Sweep, found: list[Outcome]) -> Table:
     """A row for each of the best trials."""
     title = f"{sweep.network}: the best of {len(found)} trials, on validation"
-    shown = Table(*sweep.space, sweep.metric, "state", "epochs", title=title, box=box.SIMPLE_HEAD)
+    shown = Table("trial", *sweep.space, sweep.metric, "state", "epochs", title=title, box=box.SIMPLE_HEAD)
     for one in found[:SHOWN]:
-        shown.add_row(*(str(one.values[name]) for name in sweep.space), f"{one.kept:.4f}", one.state, str(one.epoch))
+        values = (str(one.values[name]) for name in sweep.space)
+        shown.add_row(str(one.number), *values, f"{one.kept:.4f}", one.state, str(one.epoch))
     return shown
 
 

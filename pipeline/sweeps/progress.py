@@ -6,7 +6,7 @@ from ray.tune import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.sweeps.results import Outcome, outcome
+from pipeline.sweeps.results import Outcome, number, of_trial
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
@@ -29,19 +29,19 @@ class Told(Callback):
         self.show(trials)
 
     def on_trial_complete(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
-        self.say(trials, trial, outcome(trial.config, trial.last_result))
+        self.say(trials, of_trial(trial))
 
     def on_trial_error(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
-        self.say(trials, trial, outcome(trial.config, trial.last_result, failed=True))
+        self.say(trials, of_trial(trial, failed=True))
 
     def on_experiment_end(self, trials: "list[Trial]", **_: Any) -> None:
         self.bar.stop()
 
-    def say(self, trials: "list[Trial]", trial: "Trial", found: Outcome) -> None:
-        print(f"trial {1 + trials.index(trial)}/{self.trials}: {found}", flush=True)
+    def say(self, trials: "list[Trial]", found: Outcome) -> None:
+        print(f"trial {found.number}/{self.trials}: {found}", flush=True)
         self.show(trials)
 
     def show(self, trials: "list[Trial]") -> None:
-        running = [f"{1 + trials.index(one)}" for one in trials if one.status == one.RUNNING]
+        running = [str(number(one.experiment_tag)) for one in trials if one.status == one.RUNNING]
         ended = sum(one.is_finished() for one in trials)
         self.bar.update(self.task, completed=ended, description=f"trials {', '.join(running)} train")

@@ -8,16 +8,21 @@ from pipeline.sweeps.space import Values, drawn
 
 if TYPE_CHECKING:
     from ray.tune import Result
+    from ray.tune.experiment import Trial
 
-State = Literal["complete", "pruned", "failed"]
+STATES = ("complete", "pruned", "failed")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trial's values, how it ended and after how many epochs, and the metric of the weights that would be kept."""
+    """The number of a trial from 1 on, its values, how it ended and after how many epochs.
 
+    kept: the metric of the weights that would be kept.
+    """
+
+    number: int
     values: Values
-    state: State
+    state: str
     epoch: int
     kept: float
 
@@ -27,21 +32,30 @@ class Outcome:
         return f"{self.state}{after}, {self.kept:.4f}, {values}"
 
 
-def outcome(config: Mapping[str, Any], result: Mapping[str, Any] | None, failed: bool = False) -> Outcome:
-    """A trial's outcome, by its config and its last result as Ray Tune has them."""
-    result = result or {}
-    epoch = result.get("epoch", 0)
-    state: State = "failed" if failed else "complete" if epoch == result.get("epochs") else "pruned"
-    return Outcome(drawn(config), state, epoch, result.get("kept", float("nan")))
+def of_trial(trial: "Trial", failed: bool = False) -> Outcome:
+    """The outcome of one of Ray Tune's trials that has ended."""
+    return outcome(trial.config, trial.last_result or {}, trial.experiment_tag, failed)
 
 
-def outcomes(results: "Iterable[Result]", mode: Literal["min", "max"]) -> list[Outcome]:
-    """The outcomes of a sweep's trials: the complete ones first, the best first."""
-    found = [outcome(one.config or {}, one.metrics, one.error is not None) for one in results]
-    return ranked(found, mode)
+def of_result(result: "Result") -> Outcome:
+    """The outcome of a trial by its result, as Ray Tune gives that of a sweep that has ended."""
+    metrics = result.metrics or {}
+    return outcome(result.config or {}, metrics, metrics.get("experiment_tag", "0"), result.error is not None)
+
+
+def outcome(config: Mapping[str, Any], last: Mapping[str, Any], tag: str, failed: bool) -> Outcome:
+    """A trial's outcome by its config, its last report and its tag, which begins with its number."""
+    epoch = last.get("epoch", 0)
+    state = "failed" if failed else "complete" if epoch == last.get("epochs") else "pruned"
+    return Outcome(number(tag), drawn(config), state, epoch, last.get("kept", float("nan")))
+
+
+def number(tag: str) -> int:
+    """A trial's number by its tag: a sweep that is resumed has its trials in another order."""
+    return int(tag.partition("_")[0])
 
 
 def ranked(found: Iterable[Outcome], mode: Literal["min", "max"]) -> list[Outcome]:
-    """Outcomes, the complete ones first, the best first; on equal terms as they came."""
-    order = ["complete", "pruned", "failed"]
-    return sorted(found, key=lambda one: (order.index(one.state), one.kept if mode == "min" else -one.kept))
+    """Outcomes, the complete ones first, the best first, on equal terms as they began."""
+    sign = 1 if mode == "min" else -1
+    return sorted(found, key=lambda one: (STATES.index(one.state), sign * one.kept, one.number))

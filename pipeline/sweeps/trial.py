@@ -1,6 +1,5 @@
 """A trial: the training of the stage `train`, with other hyperparameters and on one core, told of epoch by epoch."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,4 +69,3 @@ def train(config: Mapping[str, Any], setting: Setting, data: Mapping[str, tuple[
         checkpoints,
         callbacks=[Report(setting.metric)],
     )
-    shutil.rmtree(checkpoints)

@@ -13,7 +13,7 @@ from ray.tune import Callback
 
 from pipeline import user
 from pipeline.models.fit import CURVE
-from pipeline.sweeps.results import outcome
+from pipeline.sweeps.results import number, of_trial
 from pipeline.sweeps.space import drawn
 from pipeline.tracking import away, claim, runs, store
 
@@ -102,16 +102,18 @@ class Trials(Callback):
                 runs.tag(self.client, run_id, store.owner())
                 self.client.update_run(run_id, status="RUNNING")
             else:
-                self.known[trial.trial_id] = self.create(1 + trials.index(trial), trial)
+                self.known[trial.trial_id] = self.create(trial)
 
-    def create(self, number: int, trial: "Trial") -> str:
+    def create(self, trial: "Trial") -> str:
         """Begin the run of a trial; returns its id."""
         from mlflow.entities import Param
 
         tags = {"stage": "trial", "network": self.network, "source": self.source, "mlflow.parentRunId": self.parent}
         tags |= {"trial": trial.trial_id, "mlflow.user": user()} | store.owner()
         experiment = self.client.get_run(self.parent).info.experiment_id
-        run_id = self.client.create_run(experiment, run_name=f"trial-{number}", tags=tags).info.run_id
+        run_id = self.client.create_run(
+            experiment, run_name=f"trial-{number(trial.experiment_tag)}", tags=tags
+        ).info.run_id
         self.client.log_batch(run_id, params=[Param(name, str(value)) for name, value in drawn(trial.config).items()])
         return str(run_id)
 
@@ -127,7 +129,7 @@ class Trials(Callback):
                 self.client.log_batch(run_id, [Metric(name, value, now, epoch) for name, value in points.items()])
 
     def on_trial_complete(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
-        self.end(trial, outcome(trial.config, trial.last_result).state, "FINISHED")
+        self.end(trial, of_trial(trial).state, "FINISHED")
 
     def on_trial_error(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
         self.end(trial, "failed", "FAILED")
