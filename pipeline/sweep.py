@@ -8,6 +8,7 @@ the best of them. A sweep that was killed goes on when the same command is run a
 
 import importlib.util
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -58,7 +59,7 @@ def main() -> None:
             found = ranked(map(of_result, results), sweep.mode)
             best = found[0]
             if best.state != "complete":
-                sys.exit("sweep: no trial came to its end")
+                sys.exit("sweep: no trial came to its end. The same command tries those again that failed.")
             line = space.command(sweep, network, best.values)
             if run_id:
                 sweeps.publish_best(run_id, sweep.metric, best.kept, line)
@@ -67,9 +68,10 @@ def main() -> None:
 
 
 def key_of(sweep: Sweep) -> str:
-    """A hash of everything that a sweep reads, 16 hex digits. Raises what `runkey.inputs` does."""
+    """A hash of everything that makes a sweep, 16 hex digits. Raises what `runkey.inputs` does."""
     read = runkey.inputs(f"train@{sweep.network}").key
-    return runkey.digest({"train": read, "sweep": sweep.model_dump(exclude_unset=True)})[:16]
+    code = runkey.hash_path(Path(search.__file__).parent)
+    return runkey.digest({"train": read, "sweep": sweep.model_dump(exclude_unset=True), "code": code})[:16]
 
 
 def name(key: str) -> str:

@@ -1,5 +1,7 @@
-"""How far a sweep is: a bar of all trials' epochs, and a line for each trial that has ended."""
+"""How far a sweep is: a bar of its trials, and a line for each trial that has ended."""
 
+import atexit
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray.tune import Callback
@@ -22,26 +24,28 @@ class Told(Callback):
         console = Console(stderr=True)
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self.task = self.bar.add_task("trials", total=self.trials)
+        self.task = self.bar.add_task("starting", total=self.trials)
         self.bar.start()
+        atexit.register(self.bar.stop)  # however it ends: the bar hides the cursor
 
-    def on_trial_start(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
-        self.show(trials)
+    def on_step_end(self, iteration: int, trials: "list[Trial]", **_: Any) -> None:
+        running = [str(number(one.experiment_tag)) for one in trials if one.status == one.RUNNING]
+        ended = sum(one.is_finished() for one in trials)
+        self.bar.update(self.task, completed=ended, description=f"training {', '.join(running)}")
 
     def on_trial_complete(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
-        self.say(trials, of_trial(trial))
+        self.say(of_trial(trial))
 
     def on_trial_error(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
-        self.say(trials, of_trial(trial, failed=True))
+        self.say(of_trial(trial, failed=True), why=f": {fault(trial)}")
 
     def on_experiment_end(self, trials: "list[Trial]", **_: Any) -> None:
         self.bar.stop()
 
-    def say(self, trials: "list[Trial]", found: Outcome) -> None:
-        print(f"trial {found.number}/{self.trials}: {found}", flush=True)
-        self.show(trials)
+    def say(self, found: Outcome, why: str = "") -> None:
+        print(f"trial {found.number}/{self.trials}: {found}{why}", flush=True)
 
-    def show(self, trials: "list[Trial]") -> None:
-        running = [str(number(one.experiment_tag)) for one in trials if one.status == one.RUNNING]
-        ended = sum(one.is_finished() for one in trials)
-        self.bar.update(self.task, completed=ended, description=f"trials {', '.join(running)} train")
+
+def fault(trial: "Trial") -> str:
+    """What made a trial fail, in a line: Ray writes the whole way to it before that."""
+    return Path(trial.error_file).read_text(encoding="utf-8").strip().rpartition("\n")[-1]

@@ -28,8 +28,9 @@ class Outcome:
 
     def __str__(self) -> str:
         after = f" after epoch {self.epoch}" if self.state != "complete" else ""
+        kept = f", {self.kept:.4f}" if self.epoch else ""
         values = ", ".join(f"{name} {value}" for name, value in self.values.items())
-        return f"{self.state}{after}, {self.kept:.4f}, {values}"
+        return f"{self.state}{after}{kept} with {values}"
 
 
 def of_trial(trial: "Trial", failed: bool = False) -> Outcome:

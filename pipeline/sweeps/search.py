@@ -75,7 +75,7 @@ def search(
     from pipeline.sweeps.trial import train
 
     for name in ("ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # a trial's fault is told in a line
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trainable = tune.with_resources(tune.with_parameters(train, setting=setting, data=data), {"cpu": 1})
     if tune.Tuner.can_restore(str(setting.folder)):

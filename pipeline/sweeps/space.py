@@ -102,9 +102,11 @@ def applied(network: Network, values: Values) -> Network:
 
 
 def drawn(config: Mapping[str, Any]) -> dict[str, Value]:
-    """The values of a trial, by its config as Ray Tune has it: numbers with few digits, and choices decoded."""
-    values = {name: json.loads(value) if isinstance(value, str) else value for name, value in config.items()}
-    return {name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value for name, value in values.items()}
+    """The values of a trial, by its config as Ray Tune has it: choices decoded, other numbers with few digits."""
+    return {
+        name: json.loads(value) if isinstance(value, str) else float(f"{value:.{DIGITS}g}")
+        for name, value in config.items()
+    }
 
 
 def domains(space: Mapping[str, Distribution]) -> dict[str, Any]:

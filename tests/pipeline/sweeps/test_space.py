@@ -87,6 +87,7 @@ def test_the_line_changes_params_yaml_to_the_network_that_the_trial_trained(chan
                 "augment.rotate": float(rng.uniform(1, 20)),
                 "mild_fraction": float(rng.uniform(0.1, 0.9)),
                 "epochs": "7",
+                "ema_decay": "0.998877",
             }
         )
         prepare(Path(), "mnist-sample")
@@ -97,7 +98,7 @@ def test_the_line_changes_params_yaml_to_the_network_that_the_trial_trained(chan
         assert set(words[3:-1:2]) == {"-S"}
         apply_overrides(Path("params.yaml"), overrides)  # as `dvc exp run -S` does it
         assert params.load("networks.mlp") == applied(config, values)
-        assert values["epochs"] == 7
+        assert (values["epochs"], values["ema_decay"]) == (7, 0.998877)
 
 
 def test_the_best_trial_is_one_that_came_to_its_end() -> None:
