@@ -44,6 +44,11 @@ def main() -> None:
     data = {name: load_split(PROCESSED, name) for name in ("train", "val")}
     network = networks[sweep.network]
     key = key_of(sweep)
+    print(
+        f"{sweep.network}: {sweep.trials} trials on {source}, {sweep.concurrent} at a time; Ray starts",
+        file=sys.stderr,
+        flush=True,
+    )
 
     with search.cluster(sweep.concurrent):
         from pipeline.sweeps.progress import Told  # Ray, which takes its settings as it is imported; and torch
