@@ -11,8 +11,8 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast serve image audit faults ui bench texts fast seeds fidelity memory soak overload page \
-    chaos vulnerabilities lint hooks refill release rollback gc lock clean
+.PHONY: help setup run test test-fast serve image audit faults ui bench texts sweep fast seeds fidelity memory soak \
+    overload page chaos vulnerabilities lint hooks refill release rollback gc lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench: $(STAMP) ## measure speeds, as ratios against references in the same run 
 
 texts: $(STAMP) ## train the networks of the introductory texts, and print what each reaches beside what its text says
 	@python -m pipeline.texts
+
+sweep: $(STAMP) ## search a network's hyperparameters on validation, as params.yaml says under `sweep`
+	@python -m pipeline.sweep
 
 fast: $(STAMP) ## train the small ConvNet to 99 % in seconds
 	@python -m benchmarks.fast

@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,8 +25,9 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import checkout, release, rollback
+from pipeline import checkout, params, release, rollback, sweep
 from pipeline.data.errors import DataError
+from pipeline.params import ParamsError
 from pipeline.paths import RESUME
 from pipeline.promote import REPORT
 from pipeline.tracking import runkey, superseded
@@ -162,7 +164,7 @@ def unused(cache: Path, hashes: set[str]) -> Iterator[Waste]:
 
 
 def broken_off() -> Iterator[Waste]:
-    """Checkpoints of trainings that were broken off and that no stage would go on with."""
+    """Checkpoints of trainings that were broken off and that no stage, nor a sweep, would go on with."""
     trainings = [path for path in sorted(RESUME.glob("*")) if path.is_dir() and path != checkout.STOOD]
     folders = [path for path in trainings if age(path) > RESTING]
     if not folders:
@@ -174,6 +176,8 @@ def broken_off() -> Iterator[Waste]:
         keys = {runkey.inputs(stage).key for stage in stages}
     except FileNotFoundError:  # without its inputs nobody can tell what a training would go on with
         return
+    with suppress(ParamsError, KeyError):  # a sweep over a network that is no candidate goes on with nothing
+        keys.add(sweep.name(sweep.key_of(params.load("sweep"))))
     for folder in folders:
         if folder.name not in keys:
             why = "a training that was broken off; its inputs have changed since"

@@ -5,6 +5,7 @@ A stage asks for the sections that dvc.yaml declares for it, by the same dotted 
     source, split = load("data.source", "data.split")
 """
 
+import re
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
@@ -16,6 +17,7 @@ from pipeline.audits.gates import GATES
 from pipeline.data.sources import SOURCES, collections
 from pipeline.models.networks import AnyNetwork
 from pipeline.strict import Share, Strict
+from pipeline.sweeps.space import Sweep
 
 
 def _known(source: str) -> str:
@@ -47,6 +49,13 @@ Source = Annotated[str, AfterValidator(_known)]
 Mirrors = Annotated[dict[str, list[str]], AfterValidator(_of_each_collection)]
 Thresholds = dict[Annotated[str, AfterValidator(_scope)], dict[Annotated[str, AfterValidator(_gate)], PositiveFloat]]
 """Of gates, for all sources, for those that are for trial, or for one; a narrower scope overrides a wider one."""
+
+
+class Loader(yaml.SafeLoader):
+    """Takes 1e-05 for the number that it is, as DVC does, which writes numbers so; in YAML 1.1 it is text."""
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 class ParamsError(ValueError):
@@ -137,6 +146,7 @@ class Params(Strict):
     gates: dict[str, Thresholds]
     """by network, what differs from those under "default\""""
     promote: Promote
+    sweep: Sweep
 
     @model_validator(mode="after")
     def _complete(self) -> "Params":
@@ -184,7 +194,7 @@ def load(*keys: str, path: Path = Path("params.yaml")) -> Any:
         ParamsError: the file is missing, is not YAML, holds an unknown key or an ill-typed value, or lacks a key.
     """
     try:
-        params = Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        params = Params.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader))
     except OSError as error:
         raise ParamsError(f"{path} cannot be read ({error.strerror}); run from the repository's root") from error
     except yaml.YAMLError as error:
@@ -227,5 +237,6 @@ def _locate(location: tuple[int | str, ...]) -> tuple[str, Any]:
             kind = get_args(kind)[-1]
         elif hasattr(kind, "model_fields"):
             kind = kind.model_fields[part].annotation
-            kind = next((one for one in get_args(kind) if hasattr(one, "model_fields")), kind)
+            if get_origin(kind) not in (dict, list):  # one that may be left out
+                kind = next((one for one in get_args(kind) if hasattr(one, "model_fields")), kind)
     return ".".join(names), kind

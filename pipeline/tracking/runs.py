@@ -59,10 +59,17 @@ def training(network: str, source: str, inputs: runkey.Inputs) -> Iterator[str |
     if run_id is None:
         yield None
         return
+    with ending(client, run_id):
+        yield run_id
+
+
+@contextmanager
+def ending(client: "MlflowClient", run_id: str) -> Iterator[None]:
+    """End a run of this process with the body: as FINISHED, as FAILED where it raises, as KILLED if interrupted."""
     status = "KILLED"
     try:
         with claim.beating(client, run_id):
-            yield run_id
+            yield
         status = "FINISHED"
     except Exception:
         status = "FAILED"

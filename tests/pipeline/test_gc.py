@@ -12,7 +12,7 @@ import yaml
 from dvc.repo import Repo
 from mlflow.entities import ViewType
 
-from pipeline import checkout, gc, promote, rollback
+from pipeline import checkout, gc, params, promote, rollback, sweep
 from pipeline.crown import main as tell_mlflow
 from pipeline.paths import CANDIDATES
 from pipeline.tracking import registry, runkey, runs, store, superseded
@@ -111,8 +111,11 @@ def test_what_is_freed_was_shown_and_what_is_needed_stays(
     capsys: pytest.CaptureFixture[str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    going_on = runkey.inputs("train@convnet").key
-    for name, seconds in {"0123456789abcdef": 7200, going_on: 7200, "fedcba9876543210": 60, "champion": 7200}.items():
+    text = (project / "params.yaml").read_text()
+    made_up.write(project / "params.yaml", text.replace("  network: mlp", "  network: convnet"))
+    going_on = {runkey.inputs("train@convnet").key, sweep.name(sweep.key_of(params.load("sweep")))}
+    old = ("0123456789abcdef", "champion", *going_on)
+    for name, seconds in {**dict.fromkeys(old, 7200), "fedcba9876543210": 60}.items():
         made_up.write(project / ".resume" / name / "last.ckpt", "a checkpoint")
         for path in (project / ".resume" / name / "last.ckpt", project / ".resume" / name):
             os.utime(path, (time.time() - seconds,) * 2)

@@ -42,6 +42,15 @@ def test_an_unknown_key_far_down_is_named_too(edited):
         load("train", path=edited(r"rotate: 7\.5", "rotat: 7.5"))
 
 
+def test_an_unknown_key_of_an_entry_is_named_too(edited):
+    with pytest.raises(ParamsError, match=r"refit\.convnet\.penality: unknown key; allowed here: forms, penalty"):
+        load("train", path=edited("    penalty: ", "    penality: "))
+
+
+def test_a_number_may_be_written_as_dvc_writes_a_small_one(edited):
+    assert load("networks.perceptron.weight_decay", path=edited("weight_decay: [0-9.]+", "weight_decay: 1e-05")) == 1e-5
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -1,0 +1,63 @@
+"""A small project in git and DVC with a stage `train` that trains for real, and a sweep over a small network."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.pipeline.processed import process
+from tests.pipeline.workspace import ROOT
+
+NETWORK = "mlp"
+EPOCHS = 5
+DVC = """
+stages:
+  train:
+    matrix:
+      network: ${candidates}
+    cmd: python -m pipeline.train ${item.network}
+    deps: [data/processed/train, data/processed/val]
+    params: [data.source, train, "networks.${item.network}"]
+    outs:
+    - models/trained/${item.network}
+"""
+
+
+def build(folder: Path, sweep: dict[str, Any]) -> None:
+    """Make it in ``folder``, which is the working directory, with made-up digits."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["data"]["source"] = "mnist-sample"
+    params["candidates"] = [NETWORK]
+    params["networks"][NETWORK] |= {"hidden": [32], "batch_size": 64, "epochs": EPOCHS, "augment": None}
+    params["sweep"] |= {"network": NETWORK} | sweep
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / "dvc.yaml").write_text(DVC)
+    (folder / ".gitignore").write_text((ROOT / ".gitignore").read_text())
+    process(known=True)
+    for command in (
+        "git init --quiet --initial-branch=main",
+        "git config user.name t",
+        "git config user.email t@localhost",
+        "dvc init --quiet",
+        "git add --all",
+        "git commit --quiet --message first",
+    ):
+        run(folder, *shlex.split(command))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Of a command in the project: its own MLflow store, and nothing of DVC's or git's around this test."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "GIT_", "DVC_", "RAY_"))}
+    path = f"{Path(sys.executable).parent}:{own['PATH']}"
+    return own | {"PATH": path, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def run(folder: Path, *command: str) -> str:
+    """Run a command in the project and return what it printed."""
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
