@@ -60,14 +60,7 @@ class Host:
 
     def start(self) -> None:
         with (self.home / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                serve.command(self._bento, "127.0.0.1", self.port),
-                env=serve.environment(self.home),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self._process = serve.begin(self._bento, "127.0.0.1", self.port, self.home, log)
 
     def await_ready(self) -> None:
         """Raises ServeError where it stops, or is not ready within a minute."""

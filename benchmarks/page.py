@@ -9,7 +9,6 @@ number is the median of all visits; the desk's are held to bars. The phone is Li
 
 import argparse
 import json
-import platform
 import shutil
 import statistics
 import sys
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import Bar, hold
+from benchmarks.machine import processor
 from benchmarks.serving import champion
 from pipeline import serve
 
@@ -154,7 +154,7 @@ def main() -> None:
     options = parser.parse_args()
     with serve.running(options.bento or champion("mnist")) as url:
         found = measured(url, options.visits)
-    content = {"processor": platform.processor() or platform.machine(), "visits": options.visits, **found}
+    content = {"processor": processor(), "visits": options.visits, **found}
     options.results.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     sys.exit(not report(found))
 

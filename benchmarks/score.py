@@ -11,7 +11,6 @@ a minute for each 600,000 images on two cores.
 import argparse
 import json
 import multiprocessing
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import Bar, hold
+from benchmarks.machine import processor
 from pipeline.data.store import load_split
 from pipeline.paths import PROCESSED
 from pipeline.scoring import answers, champion
@@ -122,7 +122,7 @@ def measured(images: np.ndarray, model: Path, few: int, many: int, workers: int,
         references.append(reference(model, images, workers))
     cpu_us, wall_us = np.mean(references, axis=0).tolist()
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
         "workers": workers,
         "ONNX Runtime": {"cpu_us": cpu_us, "wall_us_per_core": wall_us, "runs": [one._asdict() for one in references]},
         "runs": runs,

@@ -10,8 +10,6 @@ the recipe whatever the seed, are left out.
 
 import json
 import os
-import platform
-import re
 import signal
 import statistics
 import subprocess
@@ -28,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.clone import last_commit
+from benchmarks.machine import processor
 from pipeline.paths import EVALUATIONS, RESUME, VERDICTS
 
 NETWORK = "convnet"
@@ -154,13 +153,6 @@ def entry(job: Job, folder: Path) -> Entry:
         "failed": [gate["name"] for gate in gates if gate["status"] == "failed"],
         "values": {gate["name"]: gate["value"] for gate in gates},
     }
-
-
-def processor() -> str:
-    """What this machine's processor calls itself."""
-    known = Path("/proc/cpuinfo")
-    found = re.search(r"(?m)^model name\s*: (.+)$", known.read_text(encoding="utf-8")) if known.exists() else None
-    return found[1] if found else platform.processor() or platform.machine()
 
 
 def write(results: Path, entries: list[Entry]) -> None:

@@ -33,8 +33,6 @@ from pipeline.scoring.tally import Tally
 from pipeline.serve import SOURCE
 from serving.model.recogniser import ModelError, Recogniser
 
-LISTED = 5
-"""So many files that are passed over are named."""
 ABOUT = "input.json"
 """In the output: whose answers lie there."""
 
@@ -164,10 +162,10 @@ class Run:
 
 def passed_over(console: Console, found: Found) -> None:
     """Tell of files that hold no images."""
-    for file, why in list(found.passed_over.items())[:LISTED]:
+    for file, why in list(found.passed_over.items())[: shards.LISTED]:
         console.print(f"Passed over {file}: {why}", highlight=False, soft_wrap=True)
-    if len(found.passed_over) > LISTED:
-        console.print(f"... and {len(found.passed_over) - LISTED} files more.")
+    if len(found.passed_over) > shards.LISTED:
+        console.print(f"... and {len(found.passed_over) - shards.LISTED} files more.")
 
 
 def scored(left: Sequence[Shard], job: Job, workers: int | None) -> Iterator[Report]:

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -121,6 +122,18 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host.replace('%', '%25')}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def begin(bento: Path, host: str, port: int, home: Path, log: BinaryIO, **environ: str) -> subprocess.Popen[bytes]:
+    """Begin to serve `bento`, in a session of its own, its state in `home`; `environ` goes before this environment."""
+    return subprocess.Popen(
+        command(bento, host, port),
+        env={**environment(home), **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
 @contextlib.contextmanager
 def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve `bento` on a free port while the context lasts, and give its URL once it is ready to answer.
@@ -133,14 +146,7 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
         port = free_port(host)
         url = url_of(host, port)
         with log.open("wb") as stream:
-            process = subprocess.Popen(
-                command(bento, host, port),
-                env=environment(home),
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = begin(bento, host, port, home, stream)
         try:
             with _guarded(process):
                 _await_ready(process, url, log)

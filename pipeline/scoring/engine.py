@@ -5,18 +5,19 @@ with its worker or its node is done again, and none waits for another with a pro
 """
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pipeline import ray_session
 from pipeline.data.errors import DataError
 from pipeline.scoring.answers import Job, Report, score
 from pipeline.scoring.shards import Shard
 from serving.model.recogniser import ModelError
 
-STORE_BYTES = 100_000_000
+STORE = 100_000_000
 """Of Ray's shared memory on this machine: only names go through it."""
 ROOT = Path(__file__).parents[2]
 
@@ -43,44 +44,38 @@ def on_ray(shards: Sequence[Shard], job: Job, workers: int | None) -> Iterator[R
         raise EngineError(
             'Ray is not installed: `pip install "ray[data]"`, or score in this process, --workers 0'
         ) from error
-    connect(workers)
-    try:
+    with connected(workers):
         tasks = [{"shard": asdict(shard), "job": asdict(job)} for shard in shards]
         dataset = ray.data.from_items(tasks, override_num_blocks=len(tasks))
-        for row in dataset.map(scored, num_cpus=1).iter_rows():
-            yield row["report"]
-    except ray.exceptions.RayError as error:
-        raise cause(error) from error
-    finally:
-        ray.shutdown()
+        try:
+            for row in dataset.map(scored, num_cpus=1).iter_rows():
+                yield row["report"]
+        except ray.exceptions.RayError as error:
+            raise cause(error) from error
 
 
 def prepare() -> None:
-    """What Ray reads from the environment as it is imported: whoever asks it for work must know its secret."""
-    os.environ["RAY_AUTH_MODE"] = "token"
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+    """Set what Ray reads as it is imported."""
+    ray_session.prepare({"RAY_DATA_DISABLE_PROGRESS_BARS": "1"}, joins=bool(os.environ.get("RAY_ADDRESS")))
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 leaves workers next to nothing beside another load
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if not os.environ.get("RAY_ADDRESS"):
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
-def connect(workers: int | None) -> None:
-    """Start Ray on this machine, or join the cluster at RAY_ADDRESS, to which this code is brought."""
+@contextmanager
+def connected(workers: int | None) -> Iterator[None]:
+    """Ray on this machine, or the cluster at RAY_ADDRESS, to which this code is brought. Raises EngineError."""
     import ray
 
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    try:
-        if os.environ.get("RAY_ADDRESS"):
-            code = {"py_modules": [str(ROOT / "pipeline"), str(ROOT / "serving")]}
-            ray.init(runtime_env=code, **common)
-        else:
-            ray.init("local", num_cpus=workers, include_dashboard=False, object_store_memory=STORE_BYTES, **common)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        where = os.environ.get("RAY_ADDRESS") or "this machine"
-        raise EngineError(f"Ray does not start on {where}: {str(error).strip().splitlines()[-1]}") from error
+    options: dict[str, Any] = {"runtime_env": {"py_modules": [str(ROOT / "pipeline"), str(ROOT / "serving")]}}
+    if not os.environ.get("RAY_ADDRESS"):
+        options = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE}
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(ray_session.session(**options))
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            where = os.environ.get("RAY_ADDRESS") or "this machine"
+            raise EngineError(f"Ray does not start on {where}: {str(error).strip().splitlines()[-1]}") from error
+        yield
 
 
 def scored(row: dict[str, Any]) -> dict[str, Any]:

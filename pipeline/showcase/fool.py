@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.audits.inputs.attacks import BATCH, as_tensor
+from pipeline.audits.inputs.fooling import lengths
 
 STEPS = 100
 GAMMA = 0.05
@@ -55,4 +56,4 @@ def _search(network: nn.Module, origin: Tensor, targets: Tensor, least: float) -
 
 def unit(changes: Tensor) -> Tensor:
     """Each of the changes, float [N, 1, 28, 28], at a Euclidean length of 1."""
-    return changes / changes.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
+    return changes / lengths(changes)

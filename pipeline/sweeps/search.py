@@ -1,16 +1,14 @@
 """The search: Ray Tune runs trials side by side, Optuna proposes them, ASHA prunes those that fall behind."""
 
 import logging
-import os
 import shutil
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline import ray_session
 from pipeline.sweeps.space import Sweep, applied, domains
 
 if TYPE_CHECKING:
@@ -19,44 +17,23 @@ if TYPE_CHECKING:
     from pipeline.sweeps.trial import Setting
 
 ENVIRONMENT = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": token_hex(32),
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # or Tune prints tables of its own
-    "RAY_worker_niceness": "0",  # or, at 15, trials hardly go on beside anything else
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # MLflow has what they would write
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # or Ctrl-C waits for the trials
     "TUNE_GLOBAL_CHECKPOINT_S": "1",  # or a sweep that is killed forgets its last ten seconds
 }
-"""How Ray is set; it reads this as it is imported."""
+"""What Ray Tune reads as it is imported."""
 STORE = 2**28
 """Bytes of Ray's object store, in which the images lie once for all trials."""
 
 
 @contextmanager
 def cluster(cores: int) -> Iterator[None]:
-    """Ray on this machine alone, for the body: nobody else gets in, and nothing of it is left.
-
-    Where this process is killed, trials end within seconds, and two idle processes of Ray's after a minute.
-    """
-    os.environ.update(ENVIRONMENT)
-    import ray
-
-    at_sigterm = signal.getsignal(signal.SIGTERM)
-    ray.init(
-        address="local",
-        num_cpus=cores,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=STORE,
-    )
-    signal.signal(signal.SIGTERM, at_sigterm)  # Ray has put its own there, which says nothing of how to go on
-    try:
+    """Ray on this machine alone, for the body."""
+    ray_session.prepare(ENVIRONMENT)
+    with ray_session.session("local", num_cpus=cores, include_dashboard=False, object_store_memory=STORE):
         yield
-    finally:
-        ray.shutdown()
 
 
 def search(

@@ -3,7 +3,6 @@
 import ast
 import importlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import yaml
 
 from pipeline import params
 from tests.pipeline.processed import process
-from tests.pipeline.workspace import ROOT, prepare
+from tests.pipeline.workspace import ROOT, edited, project
 
 CANDIDATES: list[str] = params.load("candidates")
 STAGES: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
@@ -140,14 +139,10 @@ def run_stage(folder: Path, stage: str, *arguments: str) -> str:
 @pytest.fixture
 def tiny(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of made-up digits, with two folds of a perceptron, none of an MLP, and a poisoned test set."""
-    prepare(tmp_path, "mnist")
-    changed = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    changed["networks"]["perceptron"] |= {"epochs": 2, "batch_size": 64}
-    changed["folds"] = {"perceptron": 2}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed))
-    for name in ("dvc.yaml", "pipeline", "serving"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    shutil.copyfile(empty_database, tmp_path / "mlflow.db")
+    project(tmp_path, "mnist", empty_database)
+    with edited(tmp_path / "params.yaml") as changed:
+        changed["networks"]["perceptron"] |= {"epochs": 2, "batch_size": 64}
+        changed["folds"] = {"perceptron": 2}
     monkeypatch.chdir(tmp_path)
     process(known=True)
     poisoned = tmp_path / "data/processed/test"

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pipeline import ending, nodes
 from pipeline.nodes import NodesError
 from pipeline.params import Trainer
 from pipeline.serve import free_port
 from tests.pipeline.processed import process
-from tests.pipeline.workspace import ROOT, contents, dvc_repo, prepare
+from tests.pipeline.workspace import ROOT, contents, dvc_repo, edited, project
 
 NETWORK = "perceptron"
 EPOCHS = 20
@@ -94,15 +93,11 @@ def checkout(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPat
     """A project with made-up digits, on which a small network is trained by two hosts in seconds."""
     folder = tmp_path / "checkout"
     folder.mkdir()
-    prepare(folder, "uci-digits")
-    changed = yaml.safe_load((folder / "params.yaml").read_text())
-    changed["networks"][NETWORK] |= {"epochs": EPOCHS, "batch_size": 64}
-    changed["train"]["trainer"] |= {"num_nodes": 2, "strategy": "ddp", "precision": "32-true"}
-    changed["train"]["seed"] = random.randrange(1000)
-    (folder / "params.yaml").write_text(yaml.safe_dump(changed))
-    for name in ("dvc.yaml", "pipeline", "serving"):
-        (folder / name).symlink_to(ROOT / name)
-    shutil.copyfile(empty_database, folder / "mlflow.db")
+    project(folder, "uci-digits", empty_database)
+    with edited(folder / "params.yaml") as params:
+        params["networks"][NETWORK] |= {"epochs": EPOCHS, "batch_size": 64}
+        params["train"]["trainer"] |= {"num_nodes": 2, "strategy": "ddp", "precision": "32-true"}
+        params["train"]["seed"] = random.randrange(1000)
     monkeypatch.chdir(folder)
     process(known=True)
     return folder
@@ -179,9 +174,8 @@ def start(hosts: list[Host]) -> None:
 
 def alone(checkout: Path) -> subprocess.Popen[bytes]:
     """Begin the training on one host, by two processes."""
-    params = yaml.safe_load((checkout / "params.yaml").read_text())
-    params["train"]["trainer"] |= {"num_nodes": 1, "devices": 2}
-    (checkout / "params.yaml").write_text(yaml.safe_dump(params))
+    with edited(checkout / "params.yaml") as params:
+        params["train"]["trainer"] |= {"num_nodes": 1, "devices": 2}
     command = [sys.executable, "-m", "pipeline.train", NETWORK]
     return subprocess.Popen(command, cwd=checkout, env=environment())
 
@@ -220,9 +214,8 @@ def test_hosts_that_would_not_train_the_same_are_refused_in_a_sentence():
 )
 def test_what_cannot_be_is_told_in_a_line(trainer, arguments, told, checkout, monkeypatch, capsys):
     monkeypatch.setattr(ending, "watch", lambda *_, **__: None)
-    params = yaml.safe_load((checkout / "params.yaml").read_text())
-    params["train"]["trainer"] |= trainer
-    (checkout / "params.yaml").write_text(yaml.safe_dump(params))
+    with edited(checkout / "params.yaml") as params:
+        params["train"]["trainer"] |= trainer
     with pytest.raises(SystemExit) as caught:
         nodes.main(["nothing", "--node-rank", *arguments, "--master-addr", "127.0.0.1"])
     assert caught.value.code == 2

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline import cross_validate, download, preprocess, train
 from pipeline.tracking.logger import RunLogger
 from tests.pipeline.processed import process
-from tests.pipeline.workspace import ROOT, contents, prepare
+from tests.pipeline.workspace import ROOT, contents, edited, project
 
 NETWORK = "perceptron"
 DISK = 64 * 2**20
@@ -45,14 +44,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def tiny(disk: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project on that disk with made-up digits, on which a perceptron is trained in a second."""
-    prepare(disk, "uci-digits")
-    changed = yaml.safe_load((disk / "params.yaml").read_text())
-    changed["networks"][NETWORK] |= {"epochs": 3, "batch_size": 64}
-    changed["folds"] = {NETWORK: 2}
-    (disk / "params.yaml").write_text(yaml.safe_dump(changed))
-    for name in ("dvc.yaml", "pipeline", "serving"):
-        (disk / name).symlink_to(ROOT / name)
-    shutil.copyfile(empty_database, disk / "mlflow.db")
+    project(disk, "uci-digits", empty_database)
+    with edited(disk / "params.yaml") as changed:
+        changed["networks"][NETWORK] |= {"epochs": 3, "batch_size": 64}
+        changed["folds"] = {NETWORK: 2}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{disk / 'mlflow.db'}")
     monkeypatch.chdir(disk)
     return disk

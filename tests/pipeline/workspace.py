@@ -2,8 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,6 +29,36 @@ def prepare(folder: Path, source: str, mirrors: Sequence[str] = ()) -> None:
     params["data"]["source"] = source
     params["data"]["mirrors"] = {"mnist": list(mirrors), "qmnist": list(mirrors)}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+@contextmanager
+def edited(path: Path) -> Iterator[dict[str, Any]]:
+    """What is in a YAML file, written there again as the body leaves it."""
+    content = yaml.safe_load(path.read_text())
+    yield content
+    path.write_text(yaml.safe_dump(content))
+
+
+def project(folder: Path, source: str, database: Path) -> None:
+    """Make of ``folder`` a project with this one's graph and code, and a copy of an MLflow store."""
+    prepare(folder, source)
+    for name in ("dvc.yaml", "pipeline", "serving"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copyfile(database, folder / "mlflow.db")
+
+
+def environment() -> dict[str, str]:
+    """Of a command in a project of its own: nothing of MLflow's, git's, DVC's or Ray's around this test."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "GIT_", "DVC_", "RAY_"))}
+    path = f"{Path(sys.executable).parent}:{own['PATH']}"
+    return own | {"PATH": path, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def output(folder: Path, *command: str) -> str:
+    """Run a command in a project and return what it printed."""
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -59,14 +59,7 @@ def start(bento: Path, home: Path, host: str = "127.0.0.1", **environ: str) -> I
     home.mkdir(exist_ok=True)
     log = home / "log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            serve.command(bento, host, port),
-            env={**serve.environment(home), **environ},
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = serve.begin(bento, host, port, home, stream, **environ)
     try:
         yield Server(process, "127.0.0.1" if host == "0.0.0.0" else host, port, log)
     finally:

@@ -1,16 +1,13 @@
 """A small project in git and DVC with a stage `train` that trains for real, and a sweep over a small network."""
 
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.pipeline.processed import process
-from tests.pipeline.workspace import ROOT
+from tests.pipeline.workspace import ROOT, output
 
 NETWORK = "mlp"
 EPOCHS = 5
@@ -46,18 +43,4 @@ def build(folder: Path, sweep: dict[str, Any]) -> None:
         "git add --all",
         "git commit --quiet --message first",
     ):
-        run(folder, *shlex.split(command))
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Of a command in the project: its own MLflow store, and nothing of DVC's or git's around this test."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "GIT_", "DVC_", "RAY_"))}
-    path = f"{Path(sys.executable).parent}:{own['PATH']}"
-    return own | {"PATH": path, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-
-
-def run(folder: Path, *command: str) -> str:
-    """Run a command in the project and return what it printed."""
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+        output(folder, *shlex.split(command))

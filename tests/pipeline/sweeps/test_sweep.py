@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests.pipeline.sweeps import project
+from tests.pipeline.workspace import environment, output
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TRIALS = 4
@@ -51,7 +52,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Swe
         patch.chdir(folder)
         project.build(folder, SWEEP)
     shutil.copyfile(empty_database, folder / "mlflow.db")
-    begun = subprocess.Popen(COMMAND, cwd=folder, env=project.environment(folder), stdout=subprocess.PIPE, text=True)
+    begun = subprocess.Popen(COMMAND, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
     try:
         assert begun.stdout is not None
         assert begun.stdout.readline().startswith("trial "), "one of them has ended"
@@ -65,7 +66,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Swe
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     killed = runs(folder)
-    printed = project.run(folder, *COMMAND)
+    printed = output(folder, *COMMAND)
     return Swept(folder, killed, left, runs(folder), printed)
 
 
@@ -108,7 +109,7 @@ def test_a_trial_has_its_values_a_point_for_each_epoch_and_how_it_ended(swept: S
 def test_the_line_that_is_printed_trains_the_best_trial_again_to_the_bit(swept: Swept) -> None:
     line = swept.printed.splitlines()[-1]
     assert line.startswith("OMP_NUM_THREADS=1 dvc exp run -S ")
-    project.run(swept.folder, "bash", "-c", line)
+    output(swept.folder, "bash", "-c", line)
     trained = pd.read_csv(swept.folder / f"models/trained/{project.NETWORK}/curve.csv")
     [parent] = of(swept.runs, "sweep").values()
     assert parent.data.tags["reproduce"] == line

@@ -5,9 +5,7 @@
 is its stage `train`. The wider a network, the fewer its errors.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from pipeline import params
 from pipeline.tracking import runkey, runs
 from tests.pipeline.tracking import project as made_up
-from tests.pipeline.workspace import ROOT
+from tests.pipeline.workspace import ROOT, output
 
 NETWORK = "convnet"
 WIDTH = 32
@@ -88,12 +86,7 @@ class Project:
 
     def run(self, *command: str) -> str:
         """Run a command in the project and return what it printed."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "GIT_", "DVC_"))}
-        path = f"{Path(sys.executable).parent}:{own['PATH']}"
-        environment = {**own, "PATH": path, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return output(self.folder, *command)
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "--all")
