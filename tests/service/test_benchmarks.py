@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import uvloop
 
-from benchmarks import fidelity, load, overload, soak
+from benchmarks import fidelity, load, overload, soak, without
 from benchmarks.bars import Bar, hold
 from serving.model.recogniser import Recogniser
 from tests.service.server import serving
@@ -127,3 +127,11 @@ def test_a_bar_that_is_missed_is_said_to_be(capsys):
     assert not hold("bars", [Bar("one", 1.1, most=1), Bar("other", 0.5, least=0.5)])
     assert not hold("bars", [Bar("one", 1, most=1), Bar("other", 0.4, least=0.5)])
     assert capsys.readouterr().out.count("missed") == 2
+
+
+def test_pixels_and_switch_offs_are_asked_for_side_by_side(champion):
+    waits = uvloop.run(without.measured(str(champion.base_url), 0.2))
+    pixels = int(0.2 * without.RATE) * without.ROUNDS
+    assert len(waits["pixels alone"]) == len(waits["pixels beside switch-offs"]) == pixels
+    assert len(waits["switch-offs"]) >= without.ROUNDS
+    assert all(wait > 0 for found in waits.values() for wait in found)
