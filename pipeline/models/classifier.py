@@ -36,8 +36,14 @@ class Classifier(LightningModule):
         return self.network(images).float()
 
     def on_train_epoch_start(self) -> None:
-        """Tie dropout to the epoch, so that a training resumed here draws what an unbroken one would have drawn."""
+        """Tie dropout to the epoch, so that a training resumed here draws what an unbroken one would have drawn.
+
+        All processes begin with the first one's running statistics, which are those in the checkpoint: after
+        validation, a forward pass without gradient, DDP omits its own broadcast of buffers once.
+        """
         torch.manual_seed(mix(self.seed, self.current_epoch, self.global_rank))
+        for buffer in self.buffers():
+            buffer.copy_(self.trainer.strategy.broadcast(buffer))
         self.losses = torch.zeros(len(self.digits.train), device=self.device)
 
     def on_train_epoch_end(self) -> None:

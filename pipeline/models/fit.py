@@ -1,6 +1,7 @@
 """Train one network with Lightning: resumable after any epoch, its weights averaged and chosen by validation."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from pipeline.models.networks import Network
 from pipeline.params import Trainer as TrainerConfig
 
 CURVE = ("train_loss", "val_loss", "val_accuracy")
+
+WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"}
+"""Values of ONEDNN_MAX_CPU_ISA under which oneDNN emulates bfloat16, 3 to 20 times slower than float32."""
 
 
 class Curve(Callback):
@@ -125,8 +129,10 @@ def quieten() -> None:
 
 
 def supported(precision: str, accelerator: str) -> str:
-    """``precision``, or float32 where it is bfloat16 and this processor has no arithmetic for it."""
-    if precision.startswith("bf16") and accelerator == "cpu" and not torch.cpu._is_avx512_bf16_supported():
+    """``precision``, or float32 where it is bfloat16 and this processor has no arithmetic for it, or may not use it."""
+    emulated = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16
+    native = torch.cpu._is_avx512_bf16_supported() and not emulated
+    if precision.startswith("bf16") and accelerator == "cpu" and not native:
         warnings.warn(f"this processor has no bfloat16 arithmetic: training in 32-true, not {precision}", stacklevel=2)
         return "32-true"
     return precision

@@ -77,9 +77,10 @@ def _train(fold: Fold, config: Network, options: TrainerConfig, folder: Path) ->
     if finished.exists():
         return finished
     torch.set_num_threads(1)
+    alone = options.model_copy(update={"devices": 1, "num_nodes": 1, "strategy": "auto"})
     data = Digits(fold.train, fold.val, config, fold.seed)
     with redirect_stdout(None):
-        fitted = fit(config, data, options, fold.seed, folder / fold.name, callbacks=[Progress(fold.name)])
+        fitted = fit(config, data, alone, fold.seed, folder / fold.name, callbacks=[Progress(fold.name)])
     assert fitted is not None
     half = finished.with_suffix(".half")
     save_file({name: tensor.contiguous() for name, tensor in fitted[0].state_dict().items()}, half)

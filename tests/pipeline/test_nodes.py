@@ -1,7 +1,4 @@
-"""Two hosts, each a network namespace, train one network; one dies, the link goes down, and they go on.
-
-The network has no batch norm, whose running statistics are a process's own: docs/nodes.md has what comes of them.
-"""
+"""Two hosts, each a network namespace, train one network; one dies, the link goes down, and they go on."""
 
 import json
 import os

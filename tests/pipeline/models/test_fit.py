@@ -14,7 +14,7 @@ from pytorch_lightning import Callback
 
 from pipeline.models.batches import Digits
 from pipeline.models.classifier import Classifier
-from pipeline.models.fit import fit
+from pipeline.models.fit import fit, supported
 from pipeline.params import Trainer, load
 
 TRAINER = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
@@ -156,35 +156,61 @@ def test_bfloat16_agrees_with_float32(tmp_path):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=0.05)
 
 
+@pytest.mark.parametrize("limit", ["avx2", "AVX512_CORE"])
+def test_bfloat16_is_left_where_onednn_would_emulate_it(limit, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    with pytest.warns(UserWarning, match="training in 32-true, not bf16-mixed"):
+        assert supported("bf16-mixed", "cpu") == "32-true"
+    assert supported("bf16-mixed", "gpu") == "bf16-mixed"
+    assert supported("64-true", "cpu") == "64-true"
+
+
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from tests.pipeline.models.test_fit import TRAINER, train, fit, config, digits
-options = TRAINER.model_copy(update=json.loads(sys.argv[2]))
-data = digits(config("perceptron"))
-result = fit(config("perceptron"), data, options, 0, Path(sys.argv[1]) / "checkpoints")
+import torch
+from tests.pipeline.models.test_fit import PowerCut, TRAINER, config, digits, fit
+folder, options, network, cut = Path(sys.argv[1]), *map(json.loads, sys.argv[2:])
+data = digits(config(network))
+options = TRAINER.model_copy(update=options)
+result = fit(config(network), data, options, 0, folder / "checkpoints", callbacks=[PowerCut()] if cut else [])
 if result is not None:
-    import torch
-    state = {**result[0].state_dict(), "difficulty": data.difficulty}
-    torch.save(state, Path(sys.argv[1]) / "weights.pt")
-    (Path(sys.argv[1]) / "curve.json").write_text(json.dumps(result[1]))
+    torch.save({**result[0].state_dict(), "difficulty": data.difficulty}, folder / "weights.pt")
+    (folder / "curve.json").write_text(json.dumps(result[1]))
 """
+TWO = {"devices": 2, "strategy": "ddp", "accelerator": "cpu"}
+
+
+def run(folder: Path, options: dict[str, Any], network: str, cut: bool = False) -> Any:
+    """Train in a process of its own, and return the weights and the curve, or None where the power is cut."""
+    folder.mkdir(exist_ok=True)
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), str(folder), *map(json.dumps, (options, network, cut))]
+    done = subprocess.run(command, env=environment, timeout=200, capture_output=True, text=True)
+    assert cut or done.returncode == 0, done.stderr
+    if cut:
+        assert "power cut" in done.stderr
+        return None
+    return torch.load(folder / "weights.pt"), json.loads((folder / "curve.json").read_text())
 
 
 def test_two_processes_agree_with_one(tmp_path):
     """Each of two gets half of every batch, and the gradients are averaged: up to rounding, the steps are the same."""
-    found = []
-    for name, options in (("one", {}), ("two", {"devices": 2, "strategy": "ddp", "accelerator": "cpu"})):
-        folder = tmp_path / name
-        folder.mkdir()
-        script = tmp_path / f"{name}.py"
-        script.write_text(SCRIPT)
-        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, str(script), str(folder), json.dumps(options)]
-        subprocess.run(command, check=True, env=environment, timeout=200, capture_output=True)
-        found.append((torch.load(folder / "weights.pt"), json.loads((folder / "curve.json").read_text())))
-    (alone, curve), (shared, shared_curve) = found
+    alone, curve = run(tmp_path / "one", {}, "perceptron")
+    shared, shared_curve = run(tmp_path / "two", TWO, "perceptron")
     for name, tensor in alone.items():
         torch.testing.assert_close(shared[name], tensor, rtol=1e-3, atol=1e-4)
     for one, other in zip(curve, shared_curve, strict=True):
         assert one == pytest.approx(other, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_cut_off_end_as_if_they_had_not_been(tmp_path):
+    """The ConvNet's running statistics are each process's own, and only the first one's are in the checkpoint."""
+    unbroken, curve = run(tmp_path / "unbroken", TWO, "convnet")
+    run(tmp_path / "broken", TWO, "convnet", cut=True)
+    resumed, resumed_curve = run(tmp_path / "broken", TWO, "convnet")
+    assert same(unbroken, resumed)
+    assert curve == resumed_curve

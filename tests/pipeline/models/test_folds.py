@@ -51,6 +51,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 def test_each_network_learns_what_it_is_taught_and_none_is_taught_again(digits, tmp_path: Path):
     images, labels = digits
     options, config = params.load("train.trainer", "networks.mlp")
+    options = options.model_copy(update={"num_nodes": 2, "strategy": "ddp"})  # which a fold, trained alone, leaves be
     config = config.model_copy(update={"epochs": 10, "batch_size": 50, "hidden": [32], "augment": None})
 
     def fold(name: str, taught: np.ndarray) -> folds.Fold:
