@@ -33,6 +33,8 @@ NETWORK = "convnet"
 FLOAT32 = "32-true"
 RESULTS = Path("benchmarks/seeds.json")
 WORKPLACES = RESUME / "seeds"
+WIDE = 200
+"""Characters that the table may take, wider than the terminal or not: a value cut short says nothing."""
 
 Entry = dict[str, Any]
 
@@ -203,7 +205,7 @@ def main(source: str = "mnist") -> None:
     results = RESULTS if source == "mnist" else WORKPLACES / f"{source}.json"
     failed = Trials(source, JOBS).run(results)
     if results.exists():
-        Console().print(table(json.loads(results.read_text(encoding="utf-8"))["seeds"]))
+        Console(width=WIDE).print(table(json.loads(results.read_text(encoding="utf-8"))["seeds"]))
         print(f"In {results}; each report under {WORKPLACES}/SEED/reports/audit/{NETWORK}/")
     if failed:
         sys.exit(f"Not finished, for the reason above: seed {', '.join(job.name for job in failed)}. Run it again.")

@@ -127,7 +127,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _users() -> list[psutil.Process]:
-    """The processes that DVC notes and that live. One that began after the note was written is another's namesake."""
+    """The processes that DVC notes and that live, less namesakes: begun after the note, or with other arguments."""
     for _ in range(2):
         with contextlib.suppress(ValueError):
             if not RWLOCK.exists():
@@ -136,14 +136,17 @@ def _users() -> list[psutil.Process]:
             written = RWLOCK.stat().st_mtime
             readers = [info for infos in noted.get("read", {}).values() for info in infos]
             infos = [*noted.get("write", {}).values(), *readers]
-            return [one for pid in {info["pid"] for info in infos} for one in _living(pid, written)]
+            users = {(info["pid"], info["cmd"]) for info in infos}
+            return [one for pid, command in users for one in _living(pid, command, written)]
         time.sleep(WRITING_S)
     return []
 
 
-def _living(pid: int, since: float) -> list[psutil.Process]:
+def _living(pid: int, command: str, since: float) -> list[psutil.Process]:
+    _, _, arguments = command.partition(" ")
     try:
         process = psutil.Process(pid)
-        return [process] if process.create_time() < since and process.status() != psutil.STATUS_ZOMBIE else []
+        namesake = process.create_time() >= since or not " ".join(process.cmdline()).endswith(arguments)
+        return [] if namesake or process.status() == psutil.STATUS_ZOMBIE else [process]
     except psutil.NoSuchProcess:
         return []

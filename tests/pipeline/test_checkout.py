@@ -63,18 +63,21 @@ def test_a_second_run_in_a_checkout_is_refused_in_a_line_and_changes_nothing(
         pass
 
 
-def note(pid: int) -> None:
+def note(pid: int, command: str = "dvc repro") -> None:
     """Write what DVC does while a process runs a stage."""
-    info = {"pid": pid, "cmd": "dvc repro"}
+    info = {"pid": pid, "cmd": command}
     checkout.RWLOCK.parent.mkdir(parents=True, exist_ok=True)
     checkout.RWLOCK.write_text(json.dumps({"write": {"/here/file": info}, "read": {"/here/folder": [info]}}))
 
 
 def test_a_checkout_in_which_somebody_runs_dvc_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+    with subprocess.Popen([sys.executable, "-c", "input()", "repro", "train"], stdin=subprocess.PIPE) as other:
         time.sleep(0.1)
-        note(other.pid)
+        note(other.pid, "dvc repro evaluate")  # the process has other arguments: it has a dead one's number
+        with checkout.held():
+            assert not checkout.RWLOCK.exists()
+        note(other.pid, "dvc repro train")
         with pytest.raises(checkout.BusyError, match=f"process {other.pid} runs DVC"), checkout.held():
             pass
         assert checkout.RWLOCK.exists()
