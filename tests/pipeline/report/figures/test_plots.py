@@ -34,7 +34,7 @@ def test_a_confusion_matrix_names_all_counts_but_shades_errors_alone(rng):
     assert {place: int(text.get_text()) for place, text in written.items()} == {
         (row, column): counts[row, column] for row, column in zip(*np.nonzero(counts), strict=True)
     }
-    assert [place for place, text in written.items() if text.get_weight() != "bold"] == [(label, answer)]
+    assert [place for place, text in written.items() if text.get_fontweight() != "bold"] == [(label, answer)]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("answer", "label", "whose")
 
 
@@ -51,8 +51,9 @@ def test_reliability_is_accuracy_over_confidence_with_the_images_beneath(rng):
     calibrated, own = upper.lines
     np.testing.assert_array_equal(calibrated.get_xdata(), calibrated.get_ydata())
     np.testing.assert_array_equal(own.get_xydata(), bins[["confidence", "accuracy"]])
-    assert [bar.get_height() for bar in lower.patches] == bins["images"].tolist()
-    assert [bar.get_center()[0] for bar in lower.patches] == pytest.approx(confidence)
+    boxes = [bar.get_window_extent().transformed(lower.transData.inverted()) for bar in lower.patches]
+    assert [box.y1 for box in boxes] == pytest.approx(bins["images"].tolist())
+    assert [(box.x0 + box.x1) / 2 for box in boxes] == pytest.approx(confidence)
 
 
 def test_a_curve_has_both_losses_and_the_error_in_percent(rng):
