@@ -189,9 +189,11 @@ def test_one_that_passes_leaves_a_report_in_the_place_of_the_last(folder, monkey
     old = audit_service.REPORT / "tables/old.csv"
     old.parent.mkdir(parents=True)
     old.touch()
+    (audit_service.REPORT / "old.html").touch()
     audited(monkeypatch, made_up.PASSED, made_up.CLOSE, made_up.UNMEASURED)
     audit_service.main(["http://service"])
     assert not old.exists()
+    assert {path.name for path in audit_service.REPORT.iterdir()} == {"index.html", "tables"}
     page = (audit_service.REPORT / "index.html").read_text()
     assert made_up.SENTENCES["digit_recall"] in page
     told = capsys.readouterr().out
