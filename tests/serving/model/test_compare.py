@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from pipeline.showcase import inside
+from serving import images
 from serving.errors import ApiError
 from serving.model.activations import PATCH, Activations
-from serving.model.compare import Contenders
+from serving.model.compare import Comparison, Contenders
 from tests import toy_model
 from tests.pipeline.showcase.test_compare import wide
 
@@ -57,17 +58,23 @@ def values(raster) -> np.ndarray:
     return raster.peak * ((levels - 128) / 127 if raster.signed else levels / 255)
 
 
-@pytest.fixture
-def digits() -> np.ndarray:
+@pytest.fixture(scope="module")
+def picture() -> bytes:
     """Two digits, of which the first is written with more ink."""
-    return np.random.default_rng().permutation(10)[:2]
+    rng = np.random.default_rng()
+    strong, weak = rng.permutation(10)[:2].tolist()
+    return png(np.maximum(toy_model.image(strong), toy_model.image(weak, int(rng.integers(60, 120)))))
 
 
 @pytest.fixture
-def compared(contenders, digits):
-    rng = np.random.default_rng()
-    strong, weak = toy_model.image(int(digits[0])), toy_model.image(int(digits[1]), int(rng.integers(60, 120)))
-    return contenders.compare(png(np.maximum(strong, weak)))
+def pixels(picture: bytes) -> np.ndarray:
+    """What the networks are given."""
+    return images.normalise(images.read(picture))
+
+
+@pytest.fixture(scope="module")
+def compared(contenders: Contenders, picture: bytes) -> Comparison:
+    return contenders.compare(picture)
 
 
 def test_all_that_are_here_read_it_in_the_order_of_the_list(compared):
@@ -78,18 +85,17 @@ def test_all_that_are_here_read_it_in_the_order_of_the_list(compared):
     assert compared.pixels.peak == 255
 
 
-def test_each_answers_as_its_graph_does_for_the_pixels_that_are_told(compared, contenders):
-    pixels = np.rint(values(compared.pixels)).astype(np.float32)
+def test_each_answers_as_its_graph_does_for_the_pixels_that_are_told(compared, contenders, pixels):
+    np.testing.assert_allclose(values(compared.pixels), pixels, atol=0.5)
     for reader, (about, graph) in zip(compared.readers, contenders.all, strict=True):
         assert reader.network == about
         [logits] = graph.logits(pixels[None])
         assert reader.answer.digit == logits.argmax()
-        assert reader.answer.points == pytest.approx(logits.tolist(), abs=0.02)
+        assert reader.answer.points == pytest.approx(logits.tolist(), abs=1e-3)
         assert sum(reader.answer.probabilities) == pytest.approx(1, abs=1e-3)
 
 
-def test_it_is_told_what_is_read_once_the_strongest_patch_is_covered(compared, contenders):
-    pixels = np.rint(values(compared.pixels)).astype(np.float32)
+def test_it_is_told_what_is_read_once_the_strongest_patch_is_covered(compared, contenders, pixels):
     for reader, (_, graph) in zip(compared.readers, contenders.all, strict=True):
         assert reader.saliency.digit == reader.answer.digit
         top, left, bottom, right = reader.saliency.strongest.box
@@ -100,15 +106,14 @@ def test_it_is_told_what_is_read_once_the_strongest_patch_is_covered(compared, c
         assert reader.covered == graph.logits(covered[None])[0].argmax()
 
 
-def test_where_no_layer_is_hidden_the_ink_adds_up_to_the_lead(compared, contenders):
-    pixels = np.rint(values(compared.pixels)).astype(np.float32)
+def test_where_no_layer_is_hidden_the_ink_adds_up_to_the_lead(compared, contenders, pixels):
     assert compared.readers[2].ink is None
     for reader, (_, graph) in zip(compared.readers[:2], contenders.all[:2], strict=True):
         ink = reader.ink
         [logits] = graph.logits(pixels[None])
         rival, digit = logits.argsort()[-2:]
         assert (ink.digit, ink.rival) == (digit, rival) == (reader.answer.digit, rival)
-        assert ink.lead == pytest.approx(float(logits[digit] - logits[rival]), abs=0.02)
+        assert ink.lead == pytest.approx(float(logits[digit] - logits[rival]), abs=1e-3)
         assert ink.start + ink.gained + ink.lost == pytest.approx(ink.lead, abs=0.002)
         assert ink.gained > 0 >= ink.lost
         added = values(ink.pixels)
