@@ -39,6 +39,8 @@ SAMPLE = 500
 """Test images, of which every set of pictures is made."""
 ATTACKED = 20
 REPORT = Path("reports/service")
+TOLD = {"name", "version", "source", "sha256"}
+"""What the audit has to know of the model."""
 
 
 class ServiceError(Exception):
@@ -90,7 +92,10 @@ def model_of(client: httpx.Client) -> dict[str, Any]:
         response = client.get("/model")
         if response.status_code == 401:
             raise ServiceError(f"{client.base_url} asks for a key: give one of its own in INKWELL_API_KEY")
-        return dict(response.raise_for_status().json())
+        told = response.raise_for_status().json()
+        if lacking := TOLD.difference(told if isinstance(told, dict) else ()):
+            raise ValueError(f"its /model lacks {', '.join(sorted(lacking))}")
+        return dict(told)
     except (httpx.HTTPError, ValueError) as error:
         raise ServiceError(f"no digit recogniser answers at {client.base_url}: {error}") from error
 
