@@ -58,7 +58,7 @@ def _welcome_newcomers(welcome: bool) -> None:
 
 def _listeners() -> Iterator[socket.socket]:
     """The TCP sockets on which this process listens, which it inherited."""
-    for entry in Path("/proc/self/fd").glob("*"):
+    for entry in filter(Path.is_socket, Path("/proc/self/fd").glob("*")):
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as found:
             of_tcp = found.family in (socket.AF_INET, socket.AF_INET6)
             if of_tcp and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
