@@ -1,10 +1,12 @@
 """Ray Tune without Ray: its own trials, sampler, scheduler and callbacks, in this process, a trial after the other."""
 
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 from ray.train._internal.storage import StorageContext
 from ray.tune import Result
@@ -14,6 +16,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.trainable import FunctionTrainable, wrap_function
 
 from pipeline.sweeps.results import folder
+from pipeline.sweeps.search import ENVIRONMENT
 
 
 class Storage(StorageContext):
@@ -50,8 +53,8 @@ def fail(one: Trial, error: Exception) -> None:
 @contextmanager
 def begun(one: Trial, function: Any) -> Iterator[FunctionTrainable]:
     """A trial's training, which each call of ``train`` takes to its next report."""
-    kind = wrap_function(function)
-    trainable = kind({**one.config, "__trial_info__": _TrialInfo(one)}, one.storage)
+    with patch.dict(os.environ, ENVIRONMENT):  # or it goes to the trial's folder
+        trainable = wrap_function(function)({**one.config, "__trial_info__": _TrialInfo(one)}, one.storage)
     try:
         yield trainable
     finally:
