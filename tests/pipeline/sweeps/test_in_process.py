@@ -115,6 +115,7 @@ def test_trials_of_a_sweep_that_was_cut_off_are_trainings_of_the_stage_to_the_bi
         line = space.command(params.load("sweep"), config, values)
         assert (line == printed[-1]) is (run is best)
         apply_overrides(Path("params.yaml"), [word for word in shlex.split(line)[1:] if "=" in word])
+        torch.set_num_threads(1)  # as the line has it
         train.main([NETWORK])
         curve = pd.read_csv(f"models/trained/{NETWORK}/curve.csv")
         for name in ("train_loss", "val_loss", "val_accuracy"):
