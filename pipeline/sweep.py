@@ -7,6 +7,7 @@ the best of them. A sweep that was killed goes on when the same command is run a
 """
 
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,11 @@ def main() -> None:
             results = search.search(sweep, setting, data, callbacks)
             found = ranked(map(of_result, results), sweep.mode)
             best = found[0]
-            if best.state != "complete":
-                sys.exit("sweep: no trial came to its end. The same command tries those again that failed.")
+            if best.state != "complete" or math.isnan(best.kept):
+                sys.exit(
+                    f"sweep: no trial came to its end with a {sweep.metric}. The same command tries those again that"
+                    " failed."
+                )
             line = space.command(sweep, network, best.values)
             if run_id:
                 sweeps.publish_best(run_id, sweep.metric, best.kept, line)

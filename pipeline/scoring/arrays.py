@@ -1,6 +1,7 @@
 """Images in files of arrays: NumPy's .npy, and IDX, the format of MNIST's files, as it is or gzipped."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -17,6 +18,9 @@ SAMPLED = 1_000
 """So many images say whether values that are no bytes lie in 0..1."""
 IDX_BYTES = b"\0\0\x08"
 """How an IDX file of bytes begins; its number of axes follows."""
+
+BROKEN = (gzip.BadGzipFile, EOFError, zlib.error)
+"""What gzip raises of a damaged file."""
 
 
 class NoImagesError(Exception):
@@ -54,20 +58,32 @@ def check_scale(path: Path, values: NDArray[np.generic], scale: str | None) -> N
 
 
 def read(path: Path, start: int, stop: int, step: int) -> Iterator[NDArray[np.generic]]:
-    """The images from ``start`` to ``stop``, [up to step, 28, 28] at a time, of the file's own type."""
+    """The images from ``start`` to ``stop``, [up to step, 28, 28] at a time, of the file's own type.
+
+    Raises DataError where the file turns out to be damaged.
+    """
     if kind_of(path) == "idx":
-        with opened(path) as stream:
-            stream.seek(16 + start * PIXELS)
-            for at in range(start, stop, step):
-                count = min(step, stop - at)
-                content = stream.read(count * PIXELS)
-                if len(content) != count * PIXELS:
-                    raise DataError(f"{path} was cut short while it was read")
-                yield np.frombuffer(content, np.uint8).reshape(count, SIDE, SIDE)
+        try:
+            yield from read_idx(path, start, stop, step)
+        except BROKEN as error:
+            raise DataError(f"{path} is damaged: {error}") from error
         return
     array = npy(path)
     for at in range(start, stop, step):
         yield np.asarray(array[at : min(at + step, stop)]).reshape(-1, SIDE, SIDE)
+
+
+def read_idx(path: Path, start: int, stop: int, step: int) -> Iterator[NDArray[np.uint8]]:
+    """The images of an IDX file, as `read` gives them. Raises one of BROKEN too."""
+    with opened(path) as stream:
+        stream.seek(16 + start * PIXELS)
+        for at in range(start, stop, step):
+            count = min(step, stop - at)
+            content = stream.read(count * PIXELS)
+            if len(content) != count * PIXELS:
+                raise DataError(f"{path} was cut short while it was read")
+            yield np.frombuffer(content, np.uint8).reshape(count, SIDE, SIDE)
+        stream.read(1)  # at its end gzip looks at the checksum
 
 
 def npy(path: Path) -> NDArray[np.generic]:
@@ -85,12 +101,14 @@ def idx_count(path: Path) -> int:
         with opened(path) as stream:
             head = stream.read(16)
             size = None if path.suffix == ".gz" else path.stat().st_size
-    except (OSError, EOFError) as error:
+    except (OSError, *BROKEN) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     if head[:3] != IDX_BYTES or len(head) < 8:
         raise NoImagesError("is no IDX file of bytes")
     if head[3] != 3:
         raise NoImagesError(f"holds an array of {head[3]} axes, not images")
+    if len(head) < 16:
+        raise DataError(f"{path} is damaged: it ends within its header")
     count, height, width = np.frombuffer(head[4:], ">u4").tolist()
     if (height, width) != (SIDE, SIDE):
         raise NoImagesError(f"holds images of {height}x{width}, not {SIDE}x{SIDE}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import ray_session
+from pipeline.sweeps.results import folder
 from pipeline.sweeps.space import Sweep, applied, domains
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def strategy(sweep: Sweep, setting: "Setting") -> "TuneConfig":
         num_samples=sweep.trials,
         max_concurrent_trials=sweep.concurrent,
         reuse_actors=True,
+        trial_dirname_creator=folder,
         search_alg=OptunaSearch(seed=sweep.seed),
         scheduler=ASHAScheduler("epoch", max_t=longest(sweep, setting), **sweep.early_stopping.model_dump()),
     )

@@ -97,12 +97,15 @@ class Trials(Callback):
 
     def on_trial_start(self, iteration: int, trials: "list[Trial]", trial: "Trial", **_: Any) -> None:
         with away.forgiven():
-            if trial.trial_id in self.known:
-                run_id = self.known[trial.trial_id]
-                runs.tag(self.client, run_id, store.owner())
-                self.client.update_run(run_id, status="RUNNING")
-            else:
-                self.known[trial.trial_id] = self.create(trial)
+            run_id = self.run_of(trial)
+            runs.tag(self.client, run_id, store.owner())
+            self.client.update_run(run_id, status="RUNNING")
+
+    def run_of(self, trial: "Trial") -> str:
+        """The id of a trial's run, which begins late where the store was away as the trial began."""
+        if trial.trial_id not in self.known:
+            self.known[trial.trial_id] = self.create(trial)
+        return self.known[trial.trial_id]
 
     def create(self, trial: "Trial") -> str:
         """Begin the run of a trial; returns its id."""
@@ -123,7 +126,7 @@ class Trials(Callback):
         from mlflow.entities import Metric
 
         with away.forgiven():
-            run_id, epoch, now = self.known[trial.trial_id], result["epoch"], int(time.time() * 1000)
+            run_id, epoch, now = self.run_of(trial), result["epoch"], int(time.time() * 1000)
             if epoch not in store.steps(self.client, run_id, f"curve/{CURVE[0]}"):
                 points = {f"curve/{name}": result[name] for name in CURVE}
                 self.client.log_batch(run_id, [Metric(name, value, now, epoch) for name, value in points.items()])
@@ -136,5 +139,5 @@ class Trials(Callback):
 
     def end(self, trial: "Trial", state: str, status: str) -> None:
         with away.forgiven():
-            self.client.set_tag(self.known[trial.trial_id], "state", state)
-            self.client.set_terminated(self.known[trial.trial_id], status)
+            self.client.set_tag(self.run_of(trial), "state", state)
+            self.client.set_terminated(self.run_of(trial), status)

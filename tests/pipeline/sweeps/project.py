@@ -24,8 +24,8 @@ stages:
 """
 
 
-def build(folder: Path, sweep: dict[str, Any]) -> None:
-    """Make it in ``folder``, which is the working directory, with made-up digits."""
+def write(folder: Path, sweep: dict[str, Any]) -> None:
+    """Write its files to ``folder``, which is the working directory, with made-up digits."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["data"]["source"] = "mnist-sample"
     params["candidates"] = [NETWORK]
@@ -35,6 +35,11 @@ def build(folder: Path, sweep: dict[str, Any]) -> None:
     (folder / "dvc.yaml").write_text(DVC)
     (folder / ".gitignore").write_text((ROOT / ".gitignore").read_text())
     process(known=True)
+
+
+def build(folder: Path, sweep: dict[str, Any]) -> None:
+    """Make it in ``folder``, which is the working directory, in git and DVC."""
+    write(folder, sweep)
     for command in (
         "git init --quiet --initial-branch=main",
         "git config user.name t",
