@@ -65,9 +65,8 @@ def main() -> None:
             found = ranked(map(of_result, results), sweep.mode)
             best = found[0]
             if best.state != "complete" or math.isnan(best.kept):
-                sys.exit(
-                    f"sweep: no trial came to its end with a {sweep.metric}. The same command tries those again that"
-                    " failed."
+                raise ParamsError(
+                    f"no trial came to its end with a {sweep.metric}. The same command tries those again that failed."
                 )
             line = space.command(sweep, network, best.values)
             if run_id:

@@ -170,7 +170,7 @@ def test_where_no_trial_has_a_loss_those_that_failed_are_tried_again(begin: Begi
             :lines
         ]
     [parent] = runs("sweep")
-    assert parent.info.status != "FINISHED"
+    assert parent.info.status == "FAILED"
     assert "reproduce" not in parent.data.tags
     assert [run.info.status for run in runs("trial")] == ["FAILED", "FINISHED"]
 
