@@ -20,7 +20,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import params
+from pipeline import params, terminal
 from pipeline.params import ParamsError
 from pipeline.paths import PROCESSED
 from pipeline.report import comparison
@@ -33,8 +33,6 @@ from pipeline.tracking.away import StoreError
 from pipeline.tracking.find import ANSWERS, Found, NotFoundError, find
 
 FOLDERS = {"validation": "val", "test": "test"}
-WIDTH = 120
-"""Characters of a line that no terminal shows."""
 LISTED = 10
 """So many pictures are told of in words."""
 
@@ -54,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (NotFoundError, ParamsError, StoreError) as error:
         sys.exit(f"compare: {error}")
     tested = {split: paired for split in ANSWERS if (paired := pair(first, second, split))}
-    console = Console(record=True, width=None if sys.stdout.isatty() else WIDTH)
+    console = terminal.console(record=True)
     show(console, first, second, tested)
     if given.out:
         figures = draw(first, second, tested)

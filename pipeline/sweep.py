@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from pipeline import params
+from pipeline import params, terminal
 from pipeline.data.store import load_split
 from pipeline.models.networks import Network
 from pipeline.params import ParamsError, Train
@@ -30,8 +29,6 @@ from pipeline.tracking import runkey
 PACKAGES = ("ray", "optuna")
 SHOWN = 5
 """Trials in the table."""
-WIDTH = 120
-"""Characters of a line that no terminal shows."""
 
 
 @stage("sweep")
@@ -71,7 +68,7 @@ def main() -> None:
             line = space.command(sweep, network, best.values)
             if run_id:
                 sweeps.publish_best(run_id, sweep.metric, best.kept, line)
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table(sweep, found))
+    terminal.console().print(table(sweep, found))
     print(f"The best of them, {sweep.metric} {best.kept:.6f}, is trained by the stage `train`, and kept, with\n{line}")
 
 

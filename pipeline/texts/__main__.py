@@ -14,10 +14,9 @@ import sys
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from pipeline import checkout, ending
+from pipeline import checkout, ending, terminal
 from pipeline.params import ParamsError
 from pipeline.texts import data, params, rule
 from pipeline.texts.paths import ACCURACY, FOLDER, REPORTS, SECONDS
@@ -43,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"texts: {error}")
     except checkout.BusyError as error:
         sys.exit(f"texts: {error}: wait for it, or stop it.")
-    console = Console()
+    console = terminal.console()
     console.print(results(given))
     for name, (_, text) in SAYS.items():
         console.print(f"{name}: {text}", style="dim", highlight=False)
