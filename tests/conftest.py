@@ -1,4 +1,7 @@
-"""No test is left out in silence: the last line says what was skipped and how to have it; in CI it is a failure."""
+"""No test is left out in silence: the last line says what was skipped and how to have it; in CI it is a failure.
+
+Ray is imported as the commands import it, whichever test does so first.
+"""
 
 import os
 from collections import Counter
@@ -14,6 +17,14 @@ ADMITTED_IN_CI = {
     "only root, where apt knows of Debian's bookworm, can make the base of an image",
 }
 """What a machine of CI may lack; npm's registry is no part of it. It can be given all else, and .ci/run does so."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Any:
+    """Set, for tests that import Ray as they are collected, what the commands set before: it reads this once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

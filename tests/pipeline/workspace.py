@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import yaml
 from dvc.repo import Repo
 
 from pipeline import release
+from tests import commands
 
 ROOT = Path(__file__).parents[2]
 REAL_MNIST = ROOT / os.environ.get("MNIST_MIRROR", "").removeprefix("file://")
@@ -56,7 +56,7 @@ def environment() -> dict[str, str]:
 
 def output(folder: Path, *command: str) -> str:
     """Run a command in a project and return what it printed."""
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=500)
+    done = commands.run(command, cwd=folder, env=environment(), timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

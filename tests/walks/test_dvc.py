@@ -1,10 +1,12 @@
 """What a user of DVC types: docs/dvc.md, in a fresh clone."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import commands
 from tests.walks.walk import Walk, blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -19,8 +21,14 @@ print(client.get_model_version_by_alias("inkwell-mnist-sample", "champion").tags
 LOOK = "PYTHONPATH=. python ../names.py"
 
 
-def test_run_experiment_queue_and_branch(tmp_path: Path) -> None:
+@pytest.fixture
+def walk(tmp_path: Path) -> Iterator[Walk]:
     walk = Walk(tmp_path / "inkwell")
+    yield walk
+    commands.end(walk.folder)
+
+
+def test_run_experiment_queue_and_branch(walk: Walk) -> None:
     said = walk.type(RUN)
     assert "mnist-sample: champion" in said
     assert "Data and pipelines are up to date." in said

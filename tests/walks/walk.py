@@ -15,6 +15,7 @@ import httpx
 from dvc.repo import Repo
 
 from pipeline import serve
+from tests import commands
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 90
@@ -42,9 +43,7 @@ class Walk:
 
     def type(self, lines: str) -> str:
         """What a terminal shows of lines that are typed, which must all succeed."""
-        done = subprocess.run(
-            self._shell(lines), cwd=self.folder, env=self._environment(), capture_output=True, text=True, timeout=900
-        )
+        done = commands.run(self._shell(lines), cwd=self.folder, env=self._environment(), timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
         self._settings += [line for line in lines.splitlines() if SETTING.match(line)]
         return done.stdout + done.stderr

@@ -3,12 +3,14 @@
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from pipeline.tracking import dvc_experiment, refill, store
+from tests import commands
 from tests.pipeline.tracking.experiments import NETWORK, WIDTH, Project, Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -25,9 +27,15 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Seen:
-    """An experiment in the workspace, one with --temp and two in the queue; then they are applied and branched."""
+def project(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Project]:
     project = Project(tmp_path_factory.mktemp("experiments"), empty_database)
+    yield project
+    commands.end(project.folder)
+
+
+@pytest.fixture(scope="module")
+def seen(project: Project) -> Seen:
+    """An experiment in the workspace, one with --temp and two in the queue; then they are applied and branched."""
     seen = Seen(project, set(), {}, {})
     run = project.run
 
