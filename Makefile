@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 # A clone that only serves needs the Bento's own packages alone: neither torch, MLflow nor DVC.
 SERVING_VENV := $(if $(wildcard $(STAMP)),$(VENV),.venv-serve)
 INSTALL := python -m pip install -qq --no-deps --require-hashes
+# Two processes, each with whole files: many a test waits half of its time for what it has started.
+PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true
@@ -34,10 +36,10 @@ run: $(STAMP) ## run the pipeline on DATA: mnist-sample (default), mnist or uci-
 	@python -m pipeline $(DATA)
 
 test: $(STAMP) ## pass all tests
-	python -m pytest $(if $(filter true,$(CI)),--cov --durations=25)
+	$(PYTEST) $(if $(filter true,$(CI)),--cov --durations=25)
 
 test-fast: $(STAMP) ## pass the tests that take seconds
-	python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 serve: $(SERVING_VENV)/.installed ## serve the champion of DATA, mnist (default) or another, on HOST:PORT, 127.0.0.1:3000
 	@$(SERVING_VENV)/bin/python -m pipeline.serve $(DATA)

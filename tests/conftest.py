@@ -1,6 +1,7 @@
 """No test is left out in silence: the last line says what was skipped and how to have it; in CI it is a failure.
 
-Ray is imported as the commands import it, whichever test does so first.
+Ray is imported as the commands import it, whichever test does so first. Where xdist shares tests out, those of a file
+stay together.
 """
 
 import os
@@ -8,6 +9,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 ADMITTED_IN_CI = {
     "MNIST_MIRROR names no folder with the real MNIST",
@@ -17,6 +20,25 @@ ADMITTED_IN_CI = {
     "only root, where apt knows of Debian's bookworm, can make the base of an image",
 }
 """What a machine of CI may lack; npm's registry is no part of it. It can be given all else, and .ci/run does so."""
+
+TOGETHER = "tests/behaviour/"
+"""A folder whose tests share what the service answered to all that the audit asks, which takes minutes."""
+
+
+class Scheduling(LoadFileScheduling):
+    """One process runs a file, and the folder TOGETHER."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
+
+
+def pytest_configure() -> None:
+    for name in ("COLUMNS", "LINES"):  # GNU readline sets them in xdist's processes
+        os.environ.pop(name, None)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,7 +6,7 @@ import pytest
 from pipeline.audits.gates import GATES
 from serving.model.recogniser import Recogniser
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", GATES)

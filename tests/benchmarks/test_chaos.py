@@ -45,7 +45,6 @@ def part(stage: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_run_that_is_ended_five_times_comes_to_the_same_bytes(tmp_path):
     calm, struck = checkout(tmp_path / "calm"), checkout(tmp_path / "struck")
     assert chaos.stages_of(calm) == STAGES

@@ -133,7 +133,6 @@ def test_what_runs_is_ended_and_what_waits_is_not_begun(instead_of_dvc, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_run_that_was_killed_goes_on_and_what_is_done_is_not_done_again(tmp_path):
     checkout = Checkout(tmp_path)
     command = [sys.executable, "-c", TWO]

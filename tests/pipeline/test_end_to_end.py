@@ -30,7 +30,7 @@ AT_LEAST = {name for name, gate in GATES.items() if gate.limit == "at least"}
 TRACKED = ("python -m pipeline.train ", "python -m pipeline.promote")
 """Commands of stages that make a run or a version in MLflow."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 class Checkout:

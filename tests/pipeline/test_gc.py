@@ -104,7 +104,6 @@ def everything() -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_what_is_freed_was_shown_and_what_is_needed_stays(
     used: dict[str, str],
     project: Path,

@@ -238,7 +238,6 @@ def test_a_clone_fills_mlflow_with_the_released_champion_and_says_what_is_missin
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_clone_is_served_without_torch_mlflow_or_dvc(tmp_path: Path) -> None:
     """What README's first screen says, in a clone of the committed state."""
     git(tmp_path, "clone", "--quiet", str(ROOT), "clone")

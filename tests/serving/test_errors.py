@@ -46,7 +46,7 @@ def test_every_error_of_the_catalogue_is_in_the_document():
         assert ENTRIES[name](*ENTRIES[name].example).message in documented.replace("\\'", "'"), name
 
 
-@pytest.mark.parametrize("path", list(Path("serving").rglob("*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted(Path("serving").rglob("*.py")), ids=str)
 def test_no_error_is_worded_elsewhere(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == ApiError.__name__:

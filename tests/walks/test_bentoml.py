@@ -7,7 +7,7 @@ import pytest
 
 from tests.walks.walk import Walk, blocks, elsewhere, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 STORE, SERVE, _CONTAINER = blocks("docs/bentoml.md")
 [ASK] = [block for block in blocks("README.md") if "\ncurl " in block]
 CLIENT = """

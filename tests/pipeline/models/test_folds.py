@@ -47,7 +47,6 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_each_network_learns_what_it_is_taught_and_none_is_taught_again(digits, tmp_path: Path):
     images, labels = digits
     options, config = params.load("train.trainer", "networks.mlp")

@@ -17,7 +17,7 @@ from mlflow.entities import Run
 from tests.pipeline.sweeps import project
 from tests.pipeline.workspace import environment, output
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 TRIALS = 4
 SWEEP: dict[str, Any] = {
     "space": {

@@ -12,7 +12,7 @@ import yaml
 
 from tests.pipeline.workspace import ROOT, prepare
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 KEPT = {"linear": 4, "perceptron": 2, "zero_or_one": 8}
 """Networks and their epochs."""
 

@@ -13,7 +13,7 @@ from pipeline.tracking import dvc_experiment, refill, store
 from tests import commands
 from tests.pipeline.tracking.experiments import NETWORK, WIDTH, Project, Store
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.slow
 
 
 class Seen(NamedTuple):

@@ -47,7 +47,9 @@ def test_the_same_seed_gives_the_same_pictures_and_the_originals_stay(name):
     assert made(name, images[:0]).shape == (0, 28, 28)
 
 
-@pytest.mark.parametrize("name", set(ALL) - {"scale", "brightness", "stripe", "canny_edges", "blur", "contrast"})
+@pytest.mark.parametrize(
+    "name", sorted(set(ALL) - {"scale", "brightness", "stripe", "canny_edges", "blur", "contrast"})
+)
 def test_another_seed_gives_other_pictures(name):
     assert (made(name, digits()) != made(name, digits(), seed=1)).any()
 
