@@ -66,7 +66,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default=SOURCE, help=f"{model} (default: %(default)s)")
     scale = "what values that are no bytes reach to"
     parser.add_argument("--scale", choices=("0-1", "0-255"), help=f"{scale} (default: 0-255, asked for where unclear)")
-    workers = "processes on this machine, 0 for this one, without Ray (default: one more than processors)"
+    workers = "processes on this machine, 0 for this one, without Ray (default: one a processor)"
     parser.add_argument("--workers", type=int, help=workers)
     given = parser.parse_args(argv)
     if given.workers is not None and given.workers < 0:
@@ -145,21 +145,18 @@ class Run:
     def __init__(self) -> None:
         self.began = time.perf_counter()
         self.images, self.cpu_s, self.start_up_s = 0, 0.0, 0.0
-        self.last = self.began
 
     def add(self, report: Report) -> None:
         if not self.images:
             self.start_up_s = max(time.perf_counter() - self.began - report.wall_s, 0.0)
         self.images += report.tally.images
         self.cpu_s += report.cpu_s
-        self.last = time.perf_counter()
 
     def as_json(self) -> dict[str, float]:
-        """images: scored now; start_up_s: of seconds, until the first shard was begun; ending_s: from the last one on;
-        cpu_s: of all processors, from each shard's reading to its writing."""
-        now = time.perf_counter()
-        times = {"seconds": now - self.began, "start_up_s": self.start_up_s, "ending_s": now - self.last}
-        times["cpu_s"] = self.cpu_s
+        """images: scored now; start_up_s: of seconds, until the first shard was begun; cpu_s: of all processors, from
+        each shard's reading to its writing."""
+        seconds = time.perf_counter() - self.began
+        times = {"seconds": seconds, "start_up_s": self.start_up_s, "cpu_s": self.cpu_s}
         return {"images": self.images, **{name: round(value, 3) for name, value in times.items()}}
 
 

@@ -19,8 +19,6 @@ from serving.model.recogniser import ModelError
 
 STORE = 100_000_000
 """Of Ray's shared memory on this machine: only names go through it."""
-SPARE = 1
-"""Processes beyond one a processor, or it waits: Ray Data looks ten times a second what is done, to give out more."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,7 +33,7 @@ def here(shards: Sequence[Shard], job: Job) -> Iterator[Report]:
 
 
 def on_ray(shards: Sequence[Shard], job: Job, workers: int | None) -> Iterator[Report]:
-    """Score shards on the cluster at RAY_ADDRESS, or in so many processes of this machine; None: as keep it busy.
+    """Score shards on the cluster at RAY_ADDRESS, or in so many processes of this machine, one a processor if None.
 
     Gives reports as they come. Raises EngineError, DataError or ModelError.
     """
@@ -70,8 +68,7 @@ def connected(workers: int | None) -> Iterator[None]:
 
     options: dict[str, Any] = {"runtime_env": {"py_modules": [str(ROOT / "pipeline"), str(ROOT / "serving")]}}
     if not os.environ.get("RAY_ADDRESS"):
-        tasks = workers or len(os.sched_getaffinity(0)) + SPARE
-        options = {"address": "local", "num_cpus": tasks, "include_dashboard": False, "object_store_memory": STORE}
+        options = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE}
     with ExitStack() as stack:
         try:
             stack.enter_context(ray_session.session(**options))
