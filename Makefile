@@ -6,8 +6,9 @@ STAMP := $(VENV)/.installed
 # A clone that only serves needs the Bento's own packages alone: neither torch, MLflow nor DVC.
 SERVING_VENV := $(if $(wildcard $(STAMP)),$(VENV),.venv-serve)
 INSTALL := python -m pip install -qq --no-deps --require-hashes
-# Two processes, each with whole files: many a test waits half of its time for what it has started.
-PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Two processes, each with whole files: many a test waits half of its time for what it has started. Threads of OpenMP
+# that wait do so without a core, on which another process computes: with torch in both this halves the time.
+PYTEST := OMP_WAIT_POLICY=PASSIVE python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := true

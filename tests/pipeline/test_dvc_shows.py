@@ -75,7 +75,7 @@ class Shown:
         """Run a command in a terminal as wide as that, and return what it printed. It must not warn."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_"))}
         environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": str(WIDTH)}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=200)
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 

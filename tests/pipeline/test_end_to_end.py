@@ -20,7 +20,6 @@ from pipeline.audits.gates import GATES
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, dict[str, Any]] = {
     "perceptron": {"epochs": 2},
-    "mlp": {"epochs": 2, "hidden": [32]},
     "convnet": {"epochs": 8, "width": 4},
 }
 
@@ -44,6 +43,7 @@ class Checkout:
                 shutil.copy2(ROOT / name, folder / name)
         params = yaml.safe_load((folder / "params.yaml").read_text())
         params["data"]["source"] = "uci-digits"
+        params["candidates"] = list(SMALL)
         for network, config in SMALL.items():
             params["networks"][network].update(config, batch_size=32)
         wide = {name: 0.001 if name in AT_LEAST else 0.99 for name in params["gates"]["default"]["all"]}
@@ -60,9 +60,7 @@ class Checkout:
 
     def output(self, *command: str, cwd: Path | None = None) -> str:
         """Run a command in the checkout and return what it printed."""
-        done = subprocess.run(
-            command, cwd=cwd or self.folder, env=self.environment, capture_output=True, text=True, timeout=500
-        )
+        done = subprocess.run(command, cwd=cwd or self.folder, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -153,9 +151,9 @@ def test_the_run_ends_with_the_results_and_says_what_it_changed(unbroken):
 
 def test_mlflow_has_a_finished_run_and_a_version_for_each_network(unbroken):
     found = unbroken.mlflow_counts()
-    assert found["status"] == ["FINISHED"] * 3
+    assert found["status"] == ["FINISHED"] * len(SMALL)
     assert set(found["ids"]) == set(SMALL)
-    assert found["versions"] == 3
+    assert found["versions"] == len(SMALL)
     assert found["champion"] == unbroken.read("reports/promotion.json")["champion"]["network"]
 
 
@@ -186,6 +184,6 @@ def test_a_run_killed_in_mid_training_ends_with_the_same_bytes_in_the_same_mlflo
     killed.run()
     found = killed.mlflow_counts()
     assert found["ids"]["convnet"] == begun["ids"]["convnet"]
-    assert found["status"] == ["FINISHED"] * 3
+    assert found["status"] == ["FINISHED"] * len(SMALL)
     assert found["epochs"]["convnet"] == list(range(1, SMALL["convnet"]["epochs"] + 1))
     assert killed.lock() == unbroken.lock()

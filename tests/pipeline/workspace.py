@@ -56,7 +56,7 @@ def environment() -> dict[str, str]:
 
 def output(folder: Path, *command: str) -> str:
     """Run a command in a project and return what it printed."""
-    done = commands.run(command, cwd=folder, env=environment(), timeout=500)
+    done = commands.run(command, cwd=folder, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

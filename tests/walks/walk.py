@@ -43,7 +43,7 @@ class Walk:
 
     def type(self, lines: str) -> str:
         """What a terminal shows of lines that are typed, which must all succeed."""
-        done = commands.run(self._shell(lines), cwd=self.folder, env=self._environment(), timeout=900)
+        done = commands.run(self._shell(lines), cwd=self.folder, env=self._environment())
         assert done.returncode == 0, done.stdout + done.stderr
         self._settings += [line for line in lines.splitlines() if SETTING.match(line)]
         return done.stdout + done.stderr

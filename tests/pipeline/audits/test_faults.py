@@ -122,4 +122,4 @@ def test_faults_in_training_on_real_writers_are_caught(tmp_path):
 
 def test_torch_is_loaded_only_where_something_is_trained():
     code = "import sys; import pipeline.audits.faults; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

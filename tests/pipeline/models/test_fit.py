@@ -188,7 +188,7 @@ def run(folder: Path, options: dict[str, Any], network: str, cut: bool = False) 
     script.write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(script), str(folder), *map(json.dumps, (options, network, cut))]
-    done = subprocess.run(command, env=environment, timeout=200, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert cut or done.returncode == 0, done.stderr
     if cut:
         assert "power cut" in done.stderr

@@ -57,7 +57,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
     with servers.postgres() as database:
         both = [python(OPEN, database, folder) for _ in range(2)]
-        said = [process.communicate(timeout=280) for process in both]
+        said = [process.communicate() for process in both]
         assert [process.returncode for process in both] == [0, 0], said
         assert len({out for out, _ in said}) == 1, said
         assert not (folder / "mlruns").exists()
@@ -91,7 +91,7 @@ def test_a_walk_from_a_killed_training_to_the_champion(
     used: str, stores: Stores, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     killed = python(KILLED, used, project)
-    out, error = killed.communicate(timeout=280)
+    out, error = killed.communicate()
     assert killed.returncode == -9, error
     with (
         runs.training("convnet", "mnist-sample", inputs("train@convnet")) as run_id,
@@ -137,7 +137,7 @@ def test_a_server_that_stops_answering_in_mid_training_is_told_later(
     assert store.open_store().get_run(str(run_id)).info.status == "RUNNING"
     code = "from pipeline.tracking import runs; print(runs.publish_training('convnet'))"
     process = python(code, stores.server, project)
-    out, error = process.communicate(timeout=280)
+    out, error = process.communicate()
     assert "curve" in out, error
     run = store.open_store().get_run(str(run_id))
     assert run.info.status == "RUNNING", "this process lives"
