@@ -24,6 +24,9 @@ ADMITTED_IN_CI = {
 TOGETHER = "tests/behaviour/"
 """A folder whose tests share what the service answered to all that the audit asks, which takes minutes."""
 
+SLOW = (TOGETHER, "tests/browser/")
+"""Folders whose tests all count as slow: few are, but they are hundreds."""
+
 
 class Scheduling(LoadFileScheduling):
     """One process runs a file, and the folder TOGETHER."""
@@ -34,6 +37,16 @@ class Scheduling(LoadFileScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     return Scheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is marked is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files whose tests take long: at the end no process waits minutes for another's last one."""
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_configure() -> None:

@@ -29,6 +29,7 @@ def published(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
+@pytest.mark.slow
 def test_two_runs_are_shown_side_by_side(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     client = store.open_store()
     asked = ["perceptron", f"models:/inkwell-{made_up.SOURCE}@champion"]

@@ -48,6 +48,7 @@ def mistaken(built: Path, empty_database: Path, tmp_path_factory: pytest.TempPat
         yield wrong
 
 
+@pytest.mark.slow
 def test_the_figures_and_the_tables_are_of_the_models_answers(mistaken):
     assert contents(FOLDER).keys() >= WRITTEN
     recogniser = Recogniser(Path("models/candidates/convnet/model.onnx"))

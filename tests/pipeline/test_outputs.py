@@ -24,6 +24,7 @@ GRAPH = {
 }
 
 
+@pytest.mark.slow
 def test_the_outputs_of_every_stage_are_those_that_dvc_knows() -> None:
     with chdir(ROOT):
         for one in Repo().stage.load_all("dvc.yaml"):

@@ -44,6 +44,7 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_bento_is_its_inputs_and_nothing_of_the_machine_or_the_moment(project, monkeypatch):
     built, packed = [], []
     for hash_seed, workplace, mask in (("1", Path("first"), 0o022), ("2", Path(".hidden"), 0o077)):
@@ -90,6 +91,7 @@ def test_the_version_changes_with_the_code_and_the_requirements(project):
     assert package.content_version(project / "serving", ["numpy==1"]) != before
 
 
+@pytest.mark.slow
 def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
     package.main([])
     kept = contents(serve.BENTO)
@@ -111,6 +113,7 @@ def test_the_stage_keeps_a_bento_that_answers_as_it_should(project, capsys):
     assert contents(serve.BENTO) == kept, "serving changed the Bento's files"
 
 
+@pytest.mark.slow
 def test_a_bento_that_promises_no_prediction_sets_names_none(project):
     toy_model.write(package.MODEL, toy_model.NO_SETS)
     package.main([])
@@ -121,6 +124,7 @@ def test_a_bento_that_promises_no_prediction_sets_names_none(project):
         assert [one["prediction_set"] for one in answers] == [None] * 3
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_fails_the_stage_and_leaves_the_bento_of_before(project):
     serve.BENTO.mkdir(parents=True)
     (serve.BENTO / "bento.yaml").write_text("of the last run")

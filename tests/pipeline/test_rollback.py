@@ -79,6 +79,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_back_or_not_at_all_on_with_the_next_run_and_forward_again(
     reigned: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

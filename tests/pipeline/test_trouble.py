@@ -94,6 +94,7 @@ def test_a_full_disk_is_told_in_a_line_and_the_next_run_goes_on(tiny, stage, arg
     assert contents(tiny / output) == expected
 
 
+@pytest.mark.slow
 def test_a_store_that_is_lost_in_mid_training_is_told_in_a_line_and_costs_nothing(tiny, monkeypatch):
     process(known=True)
     train.main([NETWORK])

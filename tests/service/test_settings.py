@@ -52,6 +52,7 @@ def test_bentomls_asynchronous_client_does_too(url, seven):
     assert asyncio.run(ask())["digit"] == 7
 
 
+@pytest.mark.slow
 def test_max_concurrency_and_the_list_of_origins_hold_for_our_endpoints(bento, tmp_path, seven):
     with serving(bento, tmp_path / "home", BENTOML_CONFIG_OPTIONS=f"{OPTIONS} {CORS}") as server:
         data = seven.read_bytes()

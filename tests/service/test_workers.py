@@ -65,6 +65,7 @@ def counted(server):
     return sum(float(text.removeprefix(line)) for text in found)
 
 
+@pytest.mark.slow
 def test_both_answer_and_their_metrics_add_up(server):
     kept: list[http.client.HTTPConnection] = []
     held: list[set[int]] = [set(), set()]

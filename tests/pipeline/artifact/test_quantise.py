@@ -25,6 +25,7 @@ def model() -> bytes:
     return to_onnx(network, 1.0, distance)
 
 
+@pytest.mark.slow
 def test_it_answers_nearly_as_before(model):
     before, after = answers(model, IMAGES), answers(quantised(model, IMAGES), IMAGES)
     assert not np.array_equal(before[0], after[0])

@@ -37,6 +37,7 @@ def model(network, distance) -> bytes:
     return to_onnx(network, TEMPERATURE, distance)
 
 
+@pytest.mark.slow
 def test_the_answers_are_pytorchs_with_the_temperature_inside(network, distance, model):
     images = IMAGES[:7] // 2
     [logits] = ort.InferenceSession(model).run(["logits"], {"pixels": images.astype(np.float32)})
@@ -55,6 +56,7 @@ def test_the_metadata_holds_identity_and_thresholds_and_nothing_else(model):
     assert metadata == IDENTITY | thresholds
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_bytes_and_tell_no_paths(network, distance, model):
     assert to_onnx(network, TEMPERATURE, distance) == model
     assert b".py" not in model

@@ -69,6 +69,7 @@ def test_it_learns(name, tmp_path):
     assert curve[-1]["train_loss"] < curve[0]["train_loss"]
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     first, second, other = (
         weights(train("convnet", tmp_path / str(number), seed=seed)[0]) for number, seed in enumerate((0, 0, 1))
@@ -196,6 +197,7 @@ def run(folder: Path, options: dict[str, Any], network: str, cut: bool = False) 
     return torch.load(folder / "weights.pt"), json.loads((folder / "curve.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_processes_agree_with_one(tmp_path):
     """Each of two gets half of every batch, and the gradients are averaged: up to rounding, the steps are the same."""
     alone, curve = run(tmp_path / "one", {}, "perceptron")

@@ -14,6 +14,7 @@ def given(images: np.ndarray) -> torch.Tensor:
     return standardise(torch.from_numpy(images).float().unsqueeze(1) / 255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 2, -1])
 def test_a_units_picture_excites_it_more_than_any_digit_does(champion, place, monkeypatch):
     monkeypatch.setattr(visualise, "STEPS", 48)

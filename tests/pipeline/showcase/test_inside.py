@@ -43,6 +43,7 @@ def exported(request: pytest.FixtureRequest) -> tuple[str, bytes]:
     return name, quantised(to_onnx(network, 1.7, distance), IMAGES)
 
 
+@pytest.mark.slow
 def test_every_layer_is_described_and_its_activations_lead_to_the_same_logits(exported):
     name, model = exported
     session = ort.InferenceSession(inside.derive(model))

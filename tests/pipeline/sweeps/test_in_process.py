@@ -87,6 +87,7 @@ def points(run: Run, name: str) -> list[float]:
     return [point.value for point in found]
 
 
+@pytest.mark.slow
 def test_trials_of_a_sweep_that_was_cut_off_are_trainings_of_the_stage_to_the_bit(begin: Begin, capsys) -> None:
     trials = 2
     begin(LEARNS, trials=trials)

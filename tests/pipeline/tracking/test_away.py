@@ -109,6 +109,7 @@ def test_what_a_store_that_was_away_did_not_hear_is_filled_in(project: Path) -> 
     assert runs.publish_training("convnet") == []
 
 
+@pytest.mark.slow
 def test_refill_looks_for_the_artifacts_themselves_and_brings_back_what_is_gone(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ print(json.dumps(places))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["renamed", "copied"])
 def test_the_store_goes_with_the_folder(
     how: str, project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

@@ -111,6 +111,7 @@ def test_who_was_champion_when_and_why_is_kept(project: Path) -> None:
     assert told[1]["why"] == new["champion_why"]
 
 
+@pytest.mark.slow
 def test_a_lost_store_is_filled_again_once(
     project: Path, mlflow_store: Path, empty_database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_lost_store_is_filled_again_once(
     assert capsys.readouterr().out.count("nothing was missing") == len(made_up.NETWORKS) + 1
 
 
+@pytest.mark.slow
 def test_a_champion_of_an_earlier_training_is_filled_in_too(
     project: Path, mlflow_store: Path, empty_database: Path
 ) -> None:
@@ -182,6 +184,7 @@ def test_without_even_a_champion_nothing_is_filled_in_and_nothing_fails(
     assert store.open_store().get_registered_model(NAME).aliases == {}
 
 
+@pytest.mark.slow
 def test_an_experiment_registers_and_is_crowned_only_where_it_is_kept(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +231,7 @@ def updated(project: Path, mlflow_store: Path, empty_database: Path) -> Path:
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("errors", "stays"), [(30, True), (0, False)])
 def test_a_store_of_the_last_version_is_gone_on_with(updated: Path, errors: int, stays: bool) -> None:
     client = store.open_store()
@@ -246,6 +250,7 @@ def test_a_store_of_the_last_version_is_gone_on_with(updated: Path, errors: int,
     assert summary() == before
 
 
+@pytest.mark.slow
 def test_a_champion_of_the_last_version_is_filled_into_a_new_store(
     updated: Path, mlflow_store: Path, empty_database: Path
 ) -> None:

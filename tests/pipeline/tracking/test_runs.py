@@ -241,6 +241,7 @@ def versions() -> list[Any]:
     return sorted(found, key=lambda one: int(one.version))
 
 
+@pytest.mark.slow
 def test_each_export_of_a_training_is_a_version_with_a_key_of_its_own(project: Path) -> None:
     keys, hashes = [], []
     for gain, abstention in ((0.2, 0.014), (0.3, 0.02)):

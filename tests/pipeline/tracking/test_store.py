@@ -27,6 +27,7 @@ def start(code: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_processes_that_meet_on_a_new_database_all_succeed(tmp_path: Path) -> None:
     processes = [start(OPEN, tmp_path) for _ in range(4)]
     answers = [process.communicate() for process in processes]
@@ -35,6 +36,7 @@ def test_processes_that_meet_on_a_new_database_all_succeed(tmp_path: Path) -> No
     assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.db.lock"}
 
 
+@pytest.mark.slow
 def test_a_plain_mlflow_opens_the_same_store(tmp_path: Path, empty_database: Path) -> None:
     shutil.copyfile(empty_database, tmp_path / "mlflow.db")
     plain = "import mlflow; print([one.name for one in mlflow.MlflowClient().search_experiments()])"

@@ -125,6 +125,7 @@ def test_who_takes_much_waits_until_it_is_free_and_who_takes_little_does_not():
     assert order == [memory.LITTLE, memory.LITTLE + 1]
 
 
+@pytest.mark.slow
 def test_what_was_taken_is_free_again_however_it_ends():
     data = bench.FORMS["PNG RGB"](3000)
     for _ in range(50):
