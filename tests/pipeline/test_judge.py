@@ -1,8 +1,10 @@
 """The stage judge: from answers to verdicts and the report, without asking anybody, and why it refuses."""
 
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,8 @@ def samples_of(labels: np.ndarray, split: str, rng: np.random.Generator) -> pd.D
     return pd.DataFrame({"split": split, "row": rows, "source_row": rows, "label": labels, "components": 1, **styles})
 
 
-@pytest.fixture
-def answered(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose toy network has been asked about every set of its audit."""
+def ask() -> None:
+    """Ask the toy about made-up digits, in a project in this folder."""
     rng = np.random.default_rng(0)
     tables = []
     for split in ("train", "val", "test"):
@@ -56,9 +57,23 @@ def answered(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pd.DataFrame(columns=["split", "row", "fold", "label", "digit"]).to_parquet("reports/out_of_fold/convnet.parquet")
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("bootstrap: 10000", "bootstrap: 200"))
-    monkeypatch.setattr(audit, "with_gradients", lambda *_: [])  # the made-up weights are none
     audit.main(["convnet"])
-    return project
+
+
+@pytest.fixture(scope="module")
+def asked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose toy network has been asked about every set of its audit."""
+    folder = shutil.copytree(built, tmp_path_factory.mktemp("asked"), dirs_exist_ok=True)
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit, "with_gradients", lambda *_: [])  # the made-up weights are none
+        ask()
+    return folder
+
+
+@pytest.fixture
+def answered(project: Path, asked: Path) -> Path:
+    """A copy of it, in which the test runs."""
+    return shutil.copytree(asked, project, dirs_exist_ok=True)
 
 
 def gates() -> dict[str, dict[str, Any]]:
