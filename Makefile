@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVING_VENV := $(if $(wildcard $(STAMP)),$(VENV),.venv-serve)
 INSTALL := python -m pip install -qq --no-deps --require-hashes
 # Two processes, each with whole files: many a test waits half of its time for what it has started. Threads of OpenMP
-# that wait do so without a core, on which another process computes: with torch in both this halves the time.
+# that wait leave their core to the other process: they would spin on it, and trainings in both take far longer.
 PYTEST := OMP_WAIT_POLICY=PASSIVE python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
