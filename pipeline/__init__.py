@@ -1,6 +1,7 @@
 """The pipeline: one module per stage, and the libraries that the stages share.
 
-Whatever of it is run, printing does not fail, the user has a name, and this machine is asked without a proxy.
+Whatever of it is run, printing does not fail, the user has a name, and this machine is asked without a proxy. A
+stage ends with its run from here on, and not only once it has imported what it needs.
 """
 
 import getpass
@@ -42,3 +43,7 @@ def bear_a_name() -> None:
 print_anyway()
 bear_a_name()
 ask_here_directly()
+if "DVC_STAGE" in os.environ:
+    from pipeline import ending
+
+    ending.watch_imports()

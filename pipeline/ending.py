@@ -34,6 +34,22 @@ RUN_S = 4.5
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 TRACKER = "multiprocessing.resource_tracker"
 """A process of Python's own, which cleans up after all others and then ends by itself."""
+_watches = threading.Event()
+
+
+def watch_imports() -> None:
+    """In a process of a stage that DVC runs, from its first import until it watches by itself: end with the run.
+
+    A stage imports for seconds. Nothing is open in them, so that it ends at once, whatever its main thread is at.
+    """
+    chain = _chain_to_run(os.environ["DVC_STAGE"])
+
+    def attend() -> None:
+        while not _watches.wait(POLL_S):
+            if not _is_whole(chain):
+                os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=attend, name="ending of imports", daemon=True).start()
 
 
 def watch(name: str, patience_s: float = STAGE_S, polite: bool = False, parents: bool = True) -> None:
@@ -48,9 +64,7 @@ def watch(name: str, patience_s: float = STAGE_S, polite: bool = False, parents:
             among their children. Else they are killed at once.
         parents: whether it ends with its parents at all.
     """
-    chain = _chain() if parents else []
-    if chain and _is_below_dvc(chain[-1]):
-        sys.exit(f"{name}: the run that began this is gone.")
+    chain = _chain_to_run(name) if parents else []
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -82,6 +96,7 @@ def watch(name: str, patience_s: float = STAGE_S, polite: bool = False, parents:
         before=lambda: operator.setitem(forking, 0, os.getpid()), after_in_child=lambda: _be_worker(forking[0])
     )
     threading.Thread(target=attend, name="ending", daemon=True).start()
+    _watches.set()
 
 
 def watch_parent() -> None:
@@ -104,6 +119,14 @@ def _be_worker(parent: int) -> None:
             signal.signal(one, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to all: the parent sees to its workers
     threading.Thread(target=attend, name="ending", daemon=True).start()
+
+
+def _chain_to_run(name: str) -> list[psutil.Process]:
+    """The chain up to what runs this process; SystemExit where a run of DVC's has begun it and is gone."""
+    chain = _chain()
+    if _is_below_dvc(chain[-1]):
+        sys.exit(f"{name}: the run that began this is gone.")
+    return chain
 
 
 def _chain() -> list[psutil.Process]:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from pipeline.showcase.sheets import COLUMNS, sheet
 from tests.browser.visitor import SIZES, Visitor
+from tests.browser.words import fixed
 
 STEPS = [0, 4, 9]
 UNITS = (6, 40)
@@ -99,7 +100,7 @@ def sees(page: Page, name: str, grey: int) -> None:
 
 
 def percent(answer: dict[str, Any]) -> str:
-    return f"{answer['digit']}, {100 * answer['confidence']:.0f}"
+    return f"{answer['digit']}, {fixed(100 * answer['confidence'])}"
 
 
 def reach(page: Page, part: str) -> None:
@@ -124,7 +125,7 @@ def test_it_shows_the_pictures_and_says_the_numbers_of_its_file(dreamer: Visitor
     radio = page.get_by_role("radio", name="Unit 5.")
     radio.click()
     sees(page, "What unit 5 wants to see", made.greys["units"][UNITS[0] + 4])
-    expect(said).to_contain_text(f"{layer['own'][4] / layer['best'][4]:.1f} times as much")
+    expect(said).to_contain_text(f"{fixed(layer['own'][4] / layer['best'][4], 1)} times as much")
     label = told["labels"][layer["examples"][4][0]]
     expect(page.locator(".dream-examples figcaption").first).to_have_text(str(label))
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.visitor import SEVEN, greenish
+from tests.browser.words import fixed
 
 
 def looks_inside(visitor):
@@ -39,7 +40,7 @@ def test_the_whole_network_is_seen_at_once_before_the_steps(visitor):
     assert greenish(visitor.looks_at(".plane")).mean() > 0.01, "links that lift"
     caption = visitor.page.locator(".network figcaption").inner_text()
     best = int(np.argmax(told["columns"][-1]["links"][7]))
-    said = f"{told['columns'][-2]['units'][best]} (+{told['columns'][-1]['links'][7][best]:.2f})"
+    said = f"{told['columns'][-2]['units'][best]} (+{fixed(told['columns'][-1]['links'][7][best], 2)})"
     assert said in caption
     assert all(f"{layer['units']}" in caption for layer in told["layers"][:-1])
 
@@ -67,7 +68,7 @@ def test_a_unit_that_is_touched_is_written_out_with_the_services_numbers(visitor
     parts = [*(term["sum"] for term in unit["terms"]), unit["others"]["sum"], unit["bias"], unit["total"]]
     assert shown == pytest.approx(parts, abs=5.1e-5)
     assert sum(shown[:-1]) == pytest.approx(shown[-1], abs=1e-3), "the sum is whole"
-    assert f"{unit['output']:.4f}" in visitor.page.locator(".unit").inner_text()
+    assert fixed(unit["output"], 4) in visitor.page.locator(".unit").inner_text()
     expect(visitor.page.locator(".plane .enters i")).to_be_visible()
     assert visitor.page.locator(".plane path.on").count() > 0
 

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Route, expect
 
 from tests.browser.visitor import SEVEN, Visitor
+from tests.browser.words import fixed
 
 Told = dict[str, Any]
 
@@ -109,7 +110,7 @@ def test_no_two_layers_bear_the_same_sentence_and_its_numbers_are_the_layers_own
         if values.shape[1] > 1:
             dark = (values == 0).all(axis=1).sum()
             assert f"{dark or 'none'} of the maps" in text
-            assert f"{(values > 25).mean() * 100:.0f}\u00a0% of all places" in text
+            assert f"{fixed(100 * (values > 25).sum() / values.size)}\u00a0% of all places" in text
 
 
 @pytest.mark.parametrize("reason", ["not_a_digit", "multiple", "uncertain"])

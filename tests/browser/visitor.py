@@ -118,8 +118,12 @@ class Visitor:
         self.page.locator(selector).first.click()
 
     def looks_at(self, selector: str, place: int = 0) -> np.ndarray:
-        """What is on the screen there: int [height, width, 3]."""
-        shot = self.page.locator(selector).nth(place).screenshot()
+        """What is on the screen there, once nothing above it grows any more: int [height, width, 3]."""
+        there = self.page.locator(selector).nth(place)
+        there.scroll_into_view_if_needed()
+        box, shot = there.bounding_box(), there.screenshot()
+        while box != (box := there.bounding_box()):
+            shot = there.screenshot()
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
 

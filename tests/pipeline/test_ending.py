@@ -27,6 +27,13 @@ subprocess.run(["sh", "-c", {SHELL!r}], env=os.environ | {{"DVC_STAGE": "standin
 BUSY = 'pool.map(write, range(2)); import hashlib; hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)'
 """C code of many minutes, which no signal breaks off."""
 
+IMPORTING = """
+import pipeline, time
+open("worker-0", "w"), open("worker-1", "w")
+time.sleep(60)
+"""
+"""A stage whose imports take long."""
+
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
@@ -100,6 +107,15 @@ def test_a_stage_ends_with_whoever_runs_it(start, tmp_path, part):
     named(sorted(processes(tmp_path), key=lambda one: one.create_time()), part)[0].kill()
     assert_nothing_is_left(tmp_path)
     assert run.wait() is not None
+
+
+@pytest.mark.parametrize("part", ["pipeline.ending", "-c"])
+def test_a_stage_that_still_imports_ends_with_whoever_runs_it(start, tmp_path, part):
+    (tmp_path / "standin_for_dvc.py").write_text(DVC)
+    (tmp_path / "standin.py").write_text(IMPORTING)
+    start("python", "-m", "pipeline.ending", "standin_for_dvc")
+    named(sorted(processes(tmp_path), key=lambda one: one.create_time()), part)[0].kill()
+    assert_nothing_is_left(tmp_path)
 
 
 @pytest.mark.parametrize("by", [[], ["sh", "-c", '"$@"; true', "sh"]], ids=["DVC itself", "its shell"])
