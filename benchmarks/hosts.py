@@ -15,7 +15,6 @@ import itertools
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -35,7 +34,7 @@ from rich.table import Table
 from benchmarks.bars import Bar, hold
 from benchmarks.pictures import encode, resized
 from benchmarks.serving import OCTETS, champion, is_ready
-from pipeline import serve
+from pipeline import guard, serve
 from pipeline.audits.inputs.strokes import STYLES, draw
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -73,7 +72,7 @@ class Host:
     def kill(self) -> None:
         """End all its processes at once, as a machine does that loses its power."""
         if self._process:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            guard.kill(self._process.pid)
             self._process.wait()
             self._process = None
 

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 import httpx
 
-from pipeline import release
+from pipeline import guard, release
 from pipeline.data.errors import DataError
 from serving.web.cors import Origins, OriginsError
 from serving.web.keys import Keys, KeysError
@@ -36,8 +36,6 @@ SERVICE = "inkwell"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """What listens on all addresses of a machine, and one of these."""
 MOST_WORKERS = 256
-GUARD = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
-"""What waits beside a server for the end of its input: that of the process which holds the other end."""
 START_S = 60.0
 STOP_S = 15.0
 
@@ -158,12 +156,12 @@ def running(bento: Path, host: str = "127.0.0.1") -> Iterator[str]:
 @contextlib.contextmanager
 def _guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Let a server that leads a session of its own end with this process too, were it by SIGKILL."""
-    command = [sys.executable, "-IS", "-c", GUARD, str(process.pid)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as guard:
+    command = [sys.executable, "-I", guard.__file__, str(process.pid)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as waiting:
         try:
             yield
         finally:
-            guard.kill()
+            waiting.kill()
 
 
 def free_port(host: str) -> int:
@@ -187,12 +185,12 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop a server that leads a session of its own; a worker that outlives it, or was about to start, is killed."""
+    """Stop a server that leads a session of its own; one that does not is killed, as is a worker that only starts."""
     process.terminate()
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        guard.kill(process.pid)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -21,18 +21,18 @@ ADMITTED_IN_CI = {
 }
 """What a machine of CI may lack; npm's registry is no part of it. It can be given all else, and .ci/run does so."""
 
-TOGETHER = "tests/behaviour/"
-"""A folder whose tests share what the service answered to all that the audit asks, which takes minutes."""
+TOGETHER = ("tests/behaviour/", "tests/walks/")
+"""Folders whose tests share what takes minutes: what the service answered to all that the audit asks; a `make run`."""
 
-SLOW = (TOGETHER, "tests/browser/")
+SLOW = (*TOGETHER, "tests/browser/")
 """Folders whose tests all count as slow: few are, but they are hundreds."""
 
 
 class Scheduling(LoadFileScheduling):
-    """One process runs a file, and the folder TOGETHER."""
+    """One process runs a file, and each folder of TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
+        return next(filter(nodeid.startswith, TOGETHER), super()._split_scope(nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
@@ -41,12 +41,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.hookimpl(tryfirst=True)  # before what is marked is left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files whose tests take long: at the end no process waits minutes for another's last one."""
+    """Begin with folders and files whose tests take long: at the end no process waits minutes for another's last."""
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (not item.nodeid.startswith(TOGETHER), item.path not in slow))
 
 
 def pytest_configure() -> None:

@@ -164,7 +164,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from pipeline import serve
 
-serve.command = lambda *_: [sys.executable, "-c", "import time; open('worker-1', 'w'); time.sleep(60)"]
+serve.command = lambda *_: [sys.executable, "server.py"]
 serve._await_ready = lambda *_: None
 with serve.running(Path("bento")):
     Path("worker-0").touch()
@@ -173,8 +173,12 @@ with serve.running(Path("bento")):
 
 
 def test_a_server_that_is_tried_ends_with_the_stage_that_tries_it(start, tmp_path):
+    (tmp_path / "server.py").write_text(
+        "import subprocess, sys; subprocess.run([sys.executable, 'worker.py'], start_new_session=True)"
+    )
+    (tmp_path / "worker.py").write_text("import time; open('worker-1', 'w'); time.sleep(60)")
     stage = start(sys.executable, "-c", SERVER)
-    assert len(processes(tmp_path)) == 3
+    assert len(processes(tmp_path)) == 4, "the stage, its server, the server's worker and its guard"
     stage.kill()
     stage.wait()
     assert_nothing_is_left(tmp_path)

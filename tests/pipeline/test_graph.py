@@ -21,6 +21,8 @@ CANDIDATES: list[str] = params.load("candidates")
 STAGES: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 LEARNING = ("train", "export", "cross_validate", "cross_predict")
 UNTOLD = {
+    "pipeline/ending.py",
+    "pipeline/guard.py",
     "pipeline/outputs.py",
     "pipeline/params.py",
     "pipeline/paths.py",
@@ -28,7 +30,7 @@ UNTOLD = {
     "pipeline/strict.py",
     "pipeline/tracking",
 }
-"""What makes no number: the reading of arguments and parameters, where files lie, errors' words, MLflow's reports."""
+"""What makes no number: arguments and parameters, where files lie, errors' words, how processes end, MLflow's runs."""
 
 
 def read_by(stage: str) -> set[str]:

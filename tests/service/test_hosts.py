@@ -250,3 +250,12 @@ def test_what_is_lost_or_late_is_reported(found, status, good):
 )
 def test_only_a_right_answer_counts(response, outcome):
     assert two.outcome_of(response, 7) == outcome
+
+
+def test_a_host_that_is_killed_leaves_no_worker_that_would_answer(both):
+    host = both.hosts[0]
+    host.kill()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", host.port))
+    host.start()
+    host.await_ready()

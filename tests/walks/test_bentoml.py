@@ -20,7 +20,7 @@ with SyncHTTPClient("{url}") as client:
 
 
 def test_pull_import_serve_and_ask(tmp_path: Path) -> None:
-    walk = Walk(tmp_path / "inkwell")
+    walk = Walk.cloned(tmp_path / "inkwell")
     walk.type(". .venv/bin/activate\ndvc pull --quiet dist")
     said = walk.type(STORE)
     assert "inkwell:" in said

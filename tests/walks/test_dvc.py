@@ -22,8 +22,8 @@ LOOK = "PYTHONPATH=. python ../names.py"
 
 
 @pytest.fixture
-def walk(tmp_path: Path) -> Iterator[Walk]:
-    walk = Walk(tmp_path / "inkwell")
+def walk(ran: Walk, tmp_path: Path) -> Iterator[Walk]:
+    walk = ran.copied(tmp_path / "inkwell")
     yield walk
     commands.end(walk.folder)
 

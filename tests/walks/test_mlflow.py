@@ -20,8 +20,8 @@ def listed(said: str) -> list[str]:
     return sorted(re.findall(r" ((?:convnet|mlp|perceptron)-[0-9a-f]{8}) ", said))
 
 
-def test_run_look_compare_ask_and_refill(tmp_path: Path) -> None:
-    walk = Walk(tmp_path / "inkwell")
+def test_run_look_compare_ask_and_refill(ran: Walk, tmp_path: Path) -> None:
+    walk = ran.copied(tmp_path / "inkwell")
     names = listed(walk.type(RUN))
     assert [name.partition("-")[0] for name in names] == NETWORKS
 

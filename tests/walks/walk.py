@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import httpx
 from dvc.repo import Repo
@@ -29,6 +30,10 @@ class Walk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._settings: list[str] = []
+
+    @classmethod
+    def cloned(cls, folder: Path) -> Self:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
         for name, value in (("user.name", "t"), ("user.email", "t@localhost")):
             subprocess.run(["git", "config", name, value], cwd=folder, check=True)
@@ -39,7 +44,11 @@ class Walk:
             cache = Path(repo.cache.local.path).parents[1]
         if cache.exists():  # what ran here need not run again in the clone
             shutil.copytree(cache, folder / ".dvc/cache", copy_function=link)
-        self._settings: list[str] = []
+        return cls(folder)
+
+    def copied(self, folder: Path) -> Self:
+        """Another folder with all that is in this one."""
+        return type(self)(Path(shutil.copytree(self.folder, folder, symlinks=True)))
 
     def type(self, lines: str) -> str:
         """What a terminal shows of lines that are typed, which must all succeed."""
