@@ -5,7 +5,8 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 # A clone that only serves needs the Bento's own packages alone: neither torch, MLflow nor DVC.
 SERVING_VENV := $(if $(wildcard $(STAMP)),$(VENV),.venv-serve)
-INSTALL := python -m pip install -qq --no-deps --require-hashes
+# A module is compiled when it is first imported, which most never are.
+INSTALL := python -m pip install -qq --no-deps --no-compile --require-hashes
 # Two processes, each with whole files: many a test waits half of its time for what it has started. Threads of OpenMP
 # that wait leave their core to the other process: they would spin on it, and trainings in both take far longer.
 PYTEST := OMP_WAIT_POLICY=PASSIVE python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -26,7 +26,7 @@ from benchmarks.serving import champion
 from pipeline import serve
 
 RESULTS = Path("benchmarks/page.json")
-SYSTEMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SYSTEMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DEVICES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1440, "height": 900}},
     "slow phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
