@@ -9,7 +9,7 @@ import yaml
 
 from benchmarks import chaos
 from benchmarks.chaos import Blow
-from tests.pipeline.test_end_to_end import Checkout
+from tests.pipeline.small import Checkout
 
 STAGES = ["download", "preprocess", "train@perceptron"]
 MAKEFILE = "run:\n\t@python run.py\n"

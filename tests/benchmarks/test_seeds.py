@@ -17,7 +17,7 @@ import yaml
 
 from benchmarks import seeds
 from benchmarks.seeds import FLOAT32, Job
-from tests.pipeline.test_end_to_end import Checkout
+from tests.pipeline.small import Checkout
 
 GATES = ("error", "population_gap", "coverage")
 TWO = f"""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import commands
+from tests.walks.conftest import Ran
 from tests.walks.walk import Walk, blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -22,8 +23,8 @@ LOOK = "PYTHONPATH=. python ../names.py"
 
 
 @pytest.fixture
-def walk(ran: Walk, tmp_path: Path) -> Iterator[Walk]:
-    walk = ran.copied(tmp_path / "inkwell")
+def walk(ran: Ran, tmp_path: Path) -> Iterator[Walk]:
+    walk = ran.walk.copied(tmp_path / "inkwell")
     yield walk
     commands.end(walk.folder)
 

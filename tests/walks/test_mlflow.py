@@ -7,7 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.walks.walk import Walk, blocks, elsewhere, free_port
+from tests.walks.conftest import Ran
+from tests.walks.walk import blocks, elsewhere, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 RUN, UI, COMPARE, SERVE, REFILL = blocks("docs/mlflow.md")
@@ -20,8 +21,8 @@ def listed(said: str) -> list[str]:
     return sorted(re.findall(r" ((?:convnet|mlp|perceptron)-[0-9a-f]{8}) ", said))
 
 
-def test_run_look_compare_ask_and_refill(ran: Walk, tmp_path: Path) -> None:
-    walk = ran.copied(tmp_path / "inkwell")
+def test_run_look_compare_ask_and_refill(ran: Ran, tmp_path: Path) -> None:
+    walk = ran.walk.copied(tmp_path / "inkwell")
     names = listed(walk.type(RUN))
     assert [name.partition("-")[0] for name in names] == NETWORKS
 
