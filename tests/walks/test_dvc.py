@@ -19,7 +19,7 @@ runs = client.search_runs([one.experiment_id for one in client.search_experiment
 print(sorted({run.data.tags.get("dvc_exp_name", "") for run in runs}), [run.info.status for run in runs])
 print(client.get_model_version_by_alias("inkwell-mnist-sample", "champion").tags["model_sha256"])
 """
-LOOK = "PYTHONPATH=. python ../names.py"
+LOOK = "PYTHONPATH=. python ../names.py 2> ../names.log"
 
 
 @pytest.fixture
