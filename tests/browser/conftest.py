@@ -32,9 +32,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = chromium(playwright)
         if not Path(path).exists():
-            pytest.skip(
-                "no browser: Debian's chromium-headless-shell or `playwright install chromium` brings one"
-            )
+            pytest.skip("no browser: Debian's chromium-headless-shell or `playwright install chromium` brings one")
         browser = playwright.chromium.launch(executable_path=path)
         yield browser
         browser.close()
