@@ -82,7 +82,10 @@ def at(url: str | None) -> Iterator[httpx.Client]:
     key = os.environ.get("INKWELL_API_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     serving = contextlib.nullcontext(url.rstrip("/")) if url else serve.running(serve.find(params.load("data.source")))
-    with serving as base, httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=bool(url)) as client:
+    # a connection that expires while another thread is about to use it is closed under that thread's hands
+    limits = httpx.Limits(keepalive_expiry=None)
+    options: dict[str, Any] = {"headers": headers, "timeout": 30, "limits": limits, "trust_env": bool(url)}
+    with serving as base, httpx.Client(base_url=base, **options) as client:
         yield client
 
 

@@ -1,7 +1,10 @@
 """The audit of a running service: whom it asks and with which key, when it cannot, and how it ends."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +53,29 @@ def test_a_running_service_is_asked_at_its_url_with_the_key(folder, monkeypatch,
         assert client.headers.get("Authorization") == (f"Bearer {key}" if key else None)
         assert client.trust_env, "it may stand behind a proxy"
     assert client.is_closed
+
+
+@pytest.mark.slow
+def test_a_connection_that_has_rested_is_used_again(folder):
+    """And not closed by whichever thread finds it so, while another is about to use it."""
+    callers: list[tuple[str, int]] = []
+
+    class Counting(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            callers.append(self.client_address)
+            self.send_response(204)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Counting) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with audit_service.at(f"http://127.0.0.1:{server.server_port}") as client:
+            client.get("/")
+            time.sleep(5.5)  # httpx has a connection expire after 5 seconds
+            client.get("/")
+        server.shutdown()
+    assert callers[0] == callers[1]
 
 
 def test_without_a_url_the_champion_of_the_params_is_served_as_long_as_it_lasts(folder, monkeypatch):

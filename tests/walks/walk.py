@@ -19,7 +19,7 @@ from pipeline import serve
 from tests import commands
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 90
+PATIENCE_S = 300
 FOREIGN = ("MLFLOW", "MNIST", "DVC_", "GIT_", "MAKE", "MFLAGS", "BENTO", "INKWELL")
 SETTING = re.compile(r"^(?:\. |export )")
 """A line that changes the shell, and so counts for all that are typed after it."""
