@@ -5,8 +5,9 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 # A clone that only serves needs the Bento's own packages alone: neither torch, MLflow nor DVC.
 SERVING_VENV := $(if $(wildcard $(STAMP)),$(VENV),.venv-serve)
-# A module is compiled when it is first imported, which most never are.
 INSTALL := python -m pip install -qq --no-deps --no-compile --require-hashes
+# On all cores, which pip does not do. Some packages bring templates that are no Python, which it tells by its status.
+COMPILE := python -m compileall -qq -j 0
 # Two processes, each with whole files: many a test waits half of its time for what it has started. Threads of OpenMP
 # that wait leave their core to the other process: they would spin on it, and trainings in both take far longer.
 PYTEST := OMP_WAIT_POLICY=PASSIVE python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -32,6 +33,7 @@ $(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	@$(INSTALL) -r requirements-torch-cpu.lock 2>/dev/null || { \
 	    echo "No CPU build of torch at hand: taking the package index's own."; $(INSTALL) -r requirements-torch.lock; }
 	@python -m pip check
+	@$(COMPILE) $(VENV)/lib >/dev/null || :
 	@touch $@
 
 run: $(STAMP) ## run the pipeline on DATA: mnist-sample (default), mnist or uci-digits
@@ -53,6 +55,7 @@ serve: $(SERVING_VENV)/.installed ## serve the champion of DATA, mnist (default)
 	@echo "Making the service's environment in .venv-serve, once: 80 packages, less than a minute."
 	@$(PYTHON) -m venv --clear .venv-serve
 	@.venv-serve/bin/$(INSTALL) -r requirements-serve.lock
+	@.venv-serve/bin/$(COMPILE) .venv-serve/lib >/dev/null || :
 	@touch $@
 
 image: $(SERVING_VENV)/.installed ## build the image of a container of that champion by ENGINE: podman, docker or buildah
