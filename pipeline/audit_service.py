@@ -84,8 +84,10 @@ def at(url: str | None) -> Iterator[httpx.Client]:
     serving = contextlib.nullcontext(url.rstrip("/")) if url else serve.running(serve.find(params.load("data.source")))
     # a connection that expires while another thread is about to use it is closed under that thread's hands
     limits = httpx.Limits(keepalive_expiry=None)
-    options: dict[str, Any] = {"headers": headers, "timeout": 30, "limits": limits, "trust_env": bool(url)}
-    with serving as base, httpx.Client(base_url=base, **options) as client:
+    with (
+        serving as base,
+        httpx.Client(base_url=base, headers=headers, timeout=30, limits=limits, trust_env=bool(url)) as client,
+    ):
         yield client
 
 

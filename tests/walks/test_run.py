@@ -44,7 +44,10 @@ def test_every_stage_leaves_what_it_promises(ran: Ran) -> None:
     candidates = read(ran.walk, "params.yaml")["candidates"]
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     names = {f"{name}@{one}" if "matrix" in stage else name for name, stage in stages.items() for one in candidates}
-    assert read(ran.walk, "dvc.lock")["stages"].keys() >= names
+    lock = read(ran.walk, "dvc.lock")["stages"]
+    assert lock.keys() >= names
+    outs = [ran.walk.folder / out["path"] for name in names for out in lock[name].get("outs", [])]
+    assert all(out.exists() for out in outs), "and not only in the lock that the clone came with"
     assert all((ran.walk.folder / f"reports/audit/{one}/index.html").exists() for one in candidates)
     best = (ran.walk.folder / "models/best/model.onnx").read_bytes()
     assert best == (ran.walk.folder / f"models/candidates/{champion(ran.walk)}/model.onnx").read_bytes()
