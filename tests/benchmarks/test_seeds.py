@@ -2,13 +2,13 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -17,14 +17,63 @@ import yaml
 
 from benchmarks import seeds
 from benchmarks.seeds import FLOAT32, Job
-from tests.pipeline.small import Checkout
+from pipeline.audits.gates import GATES
+from tests.pipeline.workspace import ROOT, dvc_repo, environment, output
 
-GATES = ("error", "population_gap", "coverage")
+SOME = ("error", "population_gap", "coverage")
 TWO = f"""
 from benchmarks import seeds
 seeds.JOBS[:] = [seeds.Job(3), seeds.Job(5, {FLOAT32!r})]
 seeds.main("uci-digits")
 """
+STAND_IN = """
+import json, os, sys, time
+from pathlib import Path
+
+import yaml
+
+
+def write(path, content):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(content))
+
+
+def train():
+    assert not any(name.startswith("MLFLOW_") for name in os.environ), "each workplace has a store of its own"
+    if (mark := Path(".resume/begun")).exists():
+        print("going on")
+    write(mark, {})
+    time.sleep(60 if "STAY" in os.environ else 0)
+    write("models/trained.json", yaml.safe_load(Path("params.yaml").read_text()))
+
+
+def evaluate():
+    seed = json.loads(Path("models/trained.json").read_text())["train"]["seed"]
+    write("reports/evaluate/convnet/test.json", {"errors": seed})
+
+
+def judge():
+    write("reports/verdicts/convnet.json", {"gates": [{"name": "error", "value": 0.1, "status": "passed"}]})
+
+
+globals()[sys.argv[1]]()
+"""
+
+
+def stage(name: str, **more: Any) -> dict[str, Any]:
+    return {"matrix": {"network": ["convnet"]}, "cmd": f"python stand_in.py {name}", **more}
+
+
+def report(path: str) -> list[dict[str, Any]]:
+    return [{path: {"cache": False}}]
+
+
+TRAINED = "models/trained.json"
+STAGES = {
+    "train": stage("train", params=["data", "train"], outs=[TRAINED]),
+    "evaluate": stage("evaluate", deps=[TRAINED], metrics=report("reports/evaluate/convnet/test.json")),
+    "judge": stage("judge", deps=[TRAINED], metrics=report("reports/verdicts/convnet.json")),
+}
 
 
 @pytest.fixture
@@ -35,9 +84,9 @@ def entries(tmp_path) -> list[seeds.Entry]:
     for number, job in enumerate([Job(0), Job(1), Job(2), Job(0, FLOAT32)]):
         folder = tmp_path / str(number)
         values = {"error": rng.random(), "population_gap": None, "coverage": rng.random()}
-        status = dict.fromkeys(GATES, "passed") | {"population_gap": "not measurable"}
+        status = dict.fromkeys(SOME, "passed") | {"population_gap": "not measurable"}
         status |= {"coverage": "failed"} if number == 1 else {"coverage": "close"}
-        gates = [{"name": name, "value": values[name], "status": status[name]} for name in GATES]
+        gates = [{"name": name, "value": values[name], "status": status[name]} for name in SOME]
         for path, content in (
             ("reports/verdicts/convnet.json", {"gates": gates}),
             ("reports/evaluate/convnet/test.json", {"errors": int(rng.integers(10, 99)), "accuracy": 0.9}),
@@ -62,7 +111,7 @@ def test_an_entry_has_the_values_of_all_gates_and_names_those_that_failed(entrie
         (2, None, []),
         (0, FLOAT32, []),
     ]
-    assert all(tuple(one["values"]) == GATES for one in entries)
+    assert all(tuple(one["values"]) == SOME for one in entries)
     assert all(one["processor"] for one in entries)
 
 
@@ -132,13 +181,35 @@ def test_what_runs_is_ended_and_what_waits_is_not_begun(instead_of_dvc, tmp_path
     assert not (tmp_path / "seeds.json").exists()
 
 
+def test_what_a_run_of_the_pipeline_leaves_is_an_entry():
+    """In the form of the reports that are committed."""
+    found = seeds.entry(Job(0), ROOT)
+    assert list(found["values"]) == list(GATES)
+    assert isinstance(found["errors"], int)
+
+
+@pytest.fixture
+def standing_in(tmp_path) -> Path:
+    """A project in git and DVC with stages of the pipeline's names, which take no time but the training: while STAY is
+    set it goes on until it is ended."""
+    output(tmp_path, "git", "init", "--quiet")
+    dvc_repo(tmp_path).close()
+    (tmp_path / "stand_in.py").write_text(STAND_IN)
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"data": {}, "train": {"seed": 0, "trainer": {}}}))
+    output(tmp_path, "git", "add", ".")
+    output(tmp_path, "git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "stand-in")
+    return tmp_path
+
+
 @pytest.mark.slow
-def test_a_run_that_was_killed_goes_on_and_what_is_done_is_not_done_again(tmp_path):
-    checkout = Checkout(tmp_path)
+def test_a_run_that_was_killed_goes_on_and_what_is_done_is_not_done_again(standing_in):
     command = [sys.executable, "-c", TWO]
-    begun = subprocess.Popen(command, cwd=tmp_path, env=checkout.environment, stdout=subprocess.PIPE, text=True)
+    own = environment()
+    foreign = own | {"MLFLOW_TRACKING_URI": "sqlite:///another.db"}
+    begun = subprocess.Popen(command, cwd=standing_in, env=foreign | {"STAY": "1"}, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
-    while not (checkpoints := list(tmp_path.glob(".resume/seeds/*/.resume/*/last.ckpt"))):
+    while not (marks := list(standing_in.glob(".resume/seeds/*/.resume/begun"))):
         assert begun.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -146,21 +217,26 @@ def test_a_run_that_was_killed_goes_on_and_what_is_done_is_not_done_again(tmp_pa
     assert begun.communicate()[0]
     assert begun.returncode == 128 + signal.SIGTERM
     left = [one.info["cwd"] for one in psutil.process_iter(["cwd"])]
-    assert not [folder for folder in left if folder and Path(folder).is_relative_to(tmp_path)]
+    assert not [folder for folder in left if folder and Path(folder).is_relative_to(standing_in)]
 
-    first = checkout.output(*command)
-    name = checkpoints[0].relative_to(tmp_path / ".resume/seeds").parts[0].replace("-", " ", 1)
-    assert re.search(rf"seed {name}: epoch (\d+)/", first)[1] != "1"  # type: ignore[index]
-    found = json.loads((tmp_path / ".resume/seeds/uci-digits.json").read_text())["seeds"]
-    assert [(one["seed"], one["isa"]) for one in found] == [(3, None), (5, FLOAT32)]
-    places = [tmp_path / ".resume/seeds" / name for name in ("3", "5-32-true")]
-    trained = [yaml.safe_load((place / "params.yaml").read_text())["train"] for place in places]
-    assert [one["seed"] for one in trained] == [3, 5]
-    assert trained[1]["trainer"]["precision"] == FLOAT32
-    assert all((place / "mlflow.db").exists() for place in places)
-    assert not (tmp_path / "mlflow.db").exists()
+    name = marks[0].parts[-3].replace("-", " ", 1)
+    results = standing_in / ".resume/seeds/uci-digits.json"
+    said = subprocess.run(command, cwd=standing_in, env=foreign, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert f"seed {name}: going on" in said.stdout
+    found = json.loads(results.read_text())["seeds"]
+    assert [(one["seed"], one["isa"], one["errors"]) for one in found] == [(3, None, 3), (5, FLOAT32, 5)]
+    places = [standing_in / ".resume/seeds" / name for name in ("3", "5-32-true")]
+    learnt = [json.loads((place / TRAINED).read_text()) for place in places]
+    assert [one["data"] for one in learnt] == [{"source": "uci-digits"}] * 2
+    assert [one["train"] for one in learnt] == [
+        {"seed": 3, "trainer": {}},
+        {"seed": 5, "trainer": {"precision": FLOAT32}},
+    ]
 
-    (tmp_path / ".resume/seeds/uci-digits.json").unlink()
-    again = checkout.output(*command)
+    assert not list(standing_in.glob(".resume/seeds/*/.dvc/cache/files")), "what is cached is the project's"
+
+    results.unlink()
+    again = output(standing_in, *command)
     assert "Running stage" not in again
-    assert json.loads((tmp_path / ".resume/seeds/uci-digits.json").read_text())["seeds"] == found
+    assert json.loads(results.read_text())["seeds"] == found
