@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,11 +17,25 @@ from pipeline.audits.gates import GATES
 from pipeline.data import save
 from pipeline.tracking import store as tracking
 from tests import toy_model
-from tests.pipeline.workspace import ROOT, contents
+from tests.pipeline.workspace import contents, output
 
 IMAGES = 60
 VERDICTS = Path("reports/verdicts/convnet.json")
 REPORT = Path("reports/audit/convnet")
+
+JUDGE = """
+import sys
+from pipeline import judge
+
+write = judge.write
+
+def told(*given):
+    print("loaded:", " ".join(name for name in ("torch", "mlflow") if name in sys.modules) or "neither", flush=True)
+    write(*given)
+
+judge.write = told
+judge.main(["convnet"])
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +83,27 @@ def asked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Judged(NamedTuple):
+    folder: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def judged_once(asked: Path, empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """A copy of it that was judged, with an MLflow store of its own, by a process that tells what it had loaded."""
+    folder = shutil.copytree(asked, tmp_path_factory.mktemp("judged"), dirs_exist_ok=True)
+    shutil.copyfile(empty_database, folder / "mlflow.db")
+    return Judged(folder, output(folder, sys.executable, "-c", JUDGE))
+
+
+@pytest.fixture
+def judged(judged_once: Judged, monkeypatch: pytest.MonkeyPatch) -> Judged:
+    """There the test runs."""
+    monkeypatch.chdir(judged_once.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{judged_once.folder}/mlflow.db")
+    return judged_once
+
+
 @pytest.fixture
 def answered(project: Path, asked: Path) -> Path:
     """A copy of it, in which the test runs."""
@@ -80,8 +114,7 @@ def gates() -> dict[str, dict[str, Any]]:
     return {gate["name"]: gate for gate in json.loads(VERDICTS.read_text())["gates"]}
 
 
-def test_it_writes_a_verdict_on_every_gate_the_report_and_its_tables(answered):
-    judge.main(["convnet"])
+def test_it_writes_a_verdict_on_every_gate_the_report_and_its_tables(judged):
     found = json.loads(VERDICTS.read_text())
     assert (found["network"], found["source"]) == ("convnet", toy_model.METADATA["source"])
     assert [gate["name"] for gate in found["gates"]] == list(GATES)
@@ -100,8 +133,7 @@ def test_it_writes_a_verdict_on_every_gate_the_report_and_its_tables(answered):
     assert (REPORT / "tables/accuracy-recall.csv").exists()
 
 
-def test_the_same_answers_give_the_same_bytes_and_leave_no_old_table(answered):
-    judge.main(["convnet"])
+def test_the_same_answers_give_the_same_bytes_and_leave_no_old_table(judged):
     before = contents(REPORT) | {"verdicts": VERDICTS.read_bytes()}
     (REPORT / "tables/old.csv").write_text("of a run before")
     judge.main(["convnet"])
@@ -120,19 +152,11 @@ def test_a_refusal_says_which_gate_by_how_much_and_where_to_look(answered, capsy
     assert gates()["digit_recall"]["status"] == "failed"
 
 
-def test_the_report_and_the_verdicts_get_into_mlflow(answered):
-    judge.main(["convnet"])
+def test_the_report_and_the_verdicts_get_into_mlflow(judged):
     client = tracking.open_store()
     [run] = client.search_runs([tracking.experiment(client, "mnist-sample")], "tags.network = 'convnet'")
     assert run.data.metrics["gate/error"] == gates()["error"]["value"]
 
 
-def test_it_loads_neither_torch_nor_mlflow_before_all_is_judged(answered):
-    script = (
-        "import sys\nfrom pipeline import judge\n"
-        "judge.write = lambda *_: sys.exit(' '.join(m for m in ('torch', 'mlflow') if m in sys.modules) or 'neither')\n"
-        "judge.main(['convnet'])"
-    )
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == "neither"
+def test_it_loads_neither_torch_nor_mlflow_before_all_is_judged(judged):
+    assert "loaded: neither\n" in judged.said
