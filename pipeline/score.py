@@ -116,6 +116,8 @@ def tidy(found: Found, output: Path) -> None:
 def score(console: Console, found: Found, job: Job, workers: int | None) -> dict[str, Any]:
     """Score what is not there yet. Returns the summary."""
     total, run = Tally(), Run()
+    recogniser = Recogniser(Path(job.output) / answers.MODEL)
+    expected = champion.expected(recogniser)
     digests: dict[str, str] = {}
     passed_over(console, found)
     with progress(console) as bar:
@@ -134,8 +136,7 @@ def score(console: Console, found: Found, job: Job, workers: int | None) -> dict
             keep(report, total, digests)
             run.add(report)
             bar.advance(task, report.tally.images)
-    recogniser = Recogniser(Path(job.output) / answers.MODEL)
-    came = summary.summed(total, champion.expected(recogniser), recogniser, answers.hash_of(digests))
+    came = summary.summed(total, expected, recogniser, answers.hash_of(digests))
     return came | {"run": run.as_json()}
 
 
@@ -181,7 +182,7 @@ def keep(report: Report, total: Tally, digests: dict[str, str]) -> None:
 
 def progress(console: Console) -> Progress:
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
-    return Progress(TextColumn("Scoring"), *columns, console=console)
+    return Progress(TextColumn("Scoring"), *columns, console=console, refresh_per_second=2)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,11 @@ from serving.model.recogniser import ModelError
 
 STORE = 100_000_000
 """Of Ray's shared memory on this machine: only names go through it."""
+SLOT = "slot"
+"""A resource of Ray's, of which this machine has one for each process, and a task takes one."""
+QUEUED = {"num_cpus": 0.5, "resources": {SLOT: 1}}
+"""Of a task on this machine. Ray Data counts processors, and so hands out twice as many tasks as there are slots: the
+next waits with Ray, which begins it as one ends, where Ray Data would look 0.2 s later."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -44,11 +49,12 @@ def on_ray(shards: Sequence[Shard], job: Job, workers: int | None) -> Iterator[R
         raise EngineError(
             'Ray is not installed: `pip install "ray[data]"`, or score in this process, --workers 0'
         ) from error
+    task = {"num_cpus": 1} if os.environ.get("RAY_ADDRESS") else QUEUED
     with connected(workers):
         tasks = [{"shard": asdict(shard), "job": asdict(job)} for shard in shards]
         dataset = ray.data.from_items(tasks, override_num_blocks=len(tasks))
         try:
-            for row in dataset.map(scored, num_cpus=1).iter_rows():
+            for row in dataset.map(scored, **task).iter_rows():
                 yield row["report"]
         except ray.exceptions.RayError as error:
             raise cause(error) from error
@@ -68,7 +74,9 @@ def connected(workers: int | None) -> Iterator[None]:
 
     options: dict[str, Any] = {"runtime_env": {"py_modules": [str(ROOT / "pipeline"), str(ROOT / "serving")]}}
     if not os.environ.get("RAY_ADDRESS"):
-        options = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE}
+        processes = workers or os.cpu_count() or 1
+        options = {"address": "local", "num_cpus": processes, "resources": {SLOT: processes}}
+        options |= {"include_dashboard": False, "object_store_memory": STORE}
     with ExitStack() as stack:
         try:
             stack.enter_context(ray_session.session(**options))

@@ -15,8 +15,8 @@ from pipeline.data.errors import DataError
 from pipeline.scoring import arrays, tables
 from pipeline.scoring.arrays import NoImagesError
 
-ROWS = 50_000
-"""Of an array or a table: a few seconds' work, between which Ray takes a tenth of a second; and 39 MB to be read."""
+ROWS = 25_000
+"""Of an array or a table: a few seconds' work, so that no process waits long for another's last; 20 MB to be read."""
 FILES = 500
 LISTED = 5
 """So many files are named."""
