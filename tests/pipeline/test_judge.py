@@ -136,7 +136,7 @@ def test_it_writes_a_verdict_on_every_gate_the_report_and_its_tables(judged):
 def test_the_same_answers_give_the_same_bytes_and_leave_no_old_table(judged):
     before = contents(REPORT) | {"verdicts": VERDICTS.read_bytes()}
     (REPORT / "tables/old.csv").write_text("of a run before")
-    judge.main(["convnet"])
+    output(judged.folder, sys.executable, "-c", JUDGE)
     assert contents(REPORT) | {"verdicts": VERDICTS.read_bytes()} == before
 
 
