@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from joblib import cpu_count
+
 from pipeline import ray_session
 from pipeline.data.errors import DataError
 from pipeline.scoring.answers import Job, Report, score
@@ -74,8 +76,8 @@ def connected(workers: int | None) -> Iterator[None]:
 
     options: dict[str, Any] = {"runtime_env": {"py_modules": [str(ROOT / "pipeline"), str(ROOT / "serving")]}}
     if not os.environ.get("RAY_ADDRESS"):
-        processes = workers or os.cpu_count() or 1
-        options = {"address": "local", "num_cpus": processes, "resources": {SLOT: processes}}
+        count = processes(workers)
+        options = {"address": "local", "num_cpus": count, "resources": {SLOT: count}}
         options |= {"include_dashboard": False, "object_store_memory": STORE}
     with ExitStack() as stack:
         try:
@@ -84,6 +86,11 @@ def connected(workers: int | None) -> Iterator[None]:
             where = os.environ.get("RAY_ADDRESS") or "this machine"
             raise EngineError(f"Ray does not start on {where}: {str(error).strip().splitlines()[-1]}") from error
         yield
+
+
+def processes(workers: int | None) -> int:
+    """So many as asked, or one for each processor that this process is given, be it by affinity or by a container."""
+    return workers or int(cpu_count())
 
 
 def scored(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import random
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from PIL import Image
 from pipeline import score, serve
 from pipeline.data import idx
 from pipeline.data.errors import DataError
-from pipeline.scoring import answers, champion, shards
+from pipeline.scoring import answers, champion, engine, shards
 from pipeline.tracking import runkey, runs, store
 from serving import images, schema
 from serving.model.recogniser import Recogniser
@@ -259,6 +260,17 @@ def test_values_in_0_to_1_are_scaled_where_that_is_said(tmp_path, run):
     pixels, digits = made(9)
     np.save(tmp_path / "in.npy", pixels / 255)
     assert run(tmp_path / "in.npy", "--scale", "0-1")[0]["digit"].tolist() == digits.tolist()
+
+
+def test_there_is_a_process_for_each_processor_that_may_be_used():
+    allowed = os.sched_getaffinity(0)
+    assert engine.processes(None) == len(allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert engine.processes(None) == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert engine.processes(3) == 3
 
 
 @pytest.mark.slow
