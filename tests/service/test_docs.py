@@ -44,6 +44,12 @@ SAYS = {
 """For each path what its lines print. The probes print nothing but a line's end."""
 TRIES = {"/without": 20}
 """A busy machine refuses what takes long, and lines to copy do not ask again."""
+REFUSED = {
+    lines.SHELL: errors.OVERLOADED.code,
+    lines.PYTHON: f"HTTP Error {errors.OVERLOADED.status}",
+    lines.JAVASCRIPT: "properties of undefined (reading 'digit')",
+}
+"""What lines say to which the service refuses an answer."""
 
 
 def run_in(language: str, source: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -69,7 +75,9 @@ def test_lines_to_copy_work_as_they_stand(champion, path, language, tmp_path):
         done = run_in(language, source.replace(lines.SERVICE, str(champion.base_url).rstrip("/")), tmp_path)
         if done.returncode == 0 and re.search(expected, done.stdout, re.DOTALL):
             break
-        assert left, done.stdout + done.stderr
+        said = done.stdout + done.stderr
+        assert left, said
+        assert REFUSED[language] in said, said
         time.sleep(1)
     if "explained.json" in source:
         assert json.loads((tmp_path / "explained.json").read_text())["answer"]["digit"] == 7
